@@ -1,0 +1,304 @@
+"""Settings, all from the environment. A malformed value stops the start with one sentence that names it.
+
+| variable | meaning | default |
+|---|---|---|
+| `DATABASE_URL` | PostgreSQL 15 or later | required |
+| `REDIS_URL` | Redis 7 or Valkey 8 or later | required |
+| `SECRET_KEY` | signs sessions and one-time links; 50 characters or more | required |
+| `FIELD_KEYS` | `id:base64[,id:base64…]`, 32-byte keys; the first encrypts, all decrypt | required |
+| `LOOKUP_KEY` | base64, 32 bytes; finds an identity number without storing it | required |
+| `CASE_NUMBER_KEY` | base64, 32 bytes; shuffles case numbers so that they tell no volumes | required |
+| `DEBUG` | development pages | `false` |
+| `ALLOWED_HOSTS` | comma-separated host names | `localhost,127.0.0.1,[::1]` |
+| `CSRF_TRUSTED_ORIGINS` | comma-separated origins, when behind a proxy | empty |
+| `HTTPS` | the site is served over TLS: secure cookies, HSTS, redirect | `true` unless `DEBUG` |
+| `TRUSTED_PROXIES` | number of proxies in front whose `X-Forwarded-For` is believed | `0` |
+| `EMAIL_URL` | how letters leave by e-mail, for example `smtp+tls://user:password@mail:587` | `consolemail://` |
+| `EMAIL_FROM` | sender address | `jiexu@localhost` |
+| `SMS_GATEWAY_URL`, `SMS_GATEWAY_KEY` | HTTP gateway for SMS; empty writes to `SMS_FILE` | empty |
+| `SMS_FILE` | the file that receives SMS when there is no gateway | `.run/sms.jsonl` |
+| `WEBHOOK_ALLOW_PRIVATE` | allow webhooks to loopback and private addresses | `false` |
+| `UPLOAD_DIR` | where attachments are kept | `.run/uploads` |
+| `LOG_LEVEL` | `DEBUG`, `INFO`, `WARNING`, `ERROR` | `INFO` |
+| `DEMO` | the demonstration data may be loaded and its sign-ins are shown | `false` |
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+import environ
+import structlog
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+
+def key_bytes(name: str, value: str) -> bytes:
+    """Decode one base64 key of 32 bytes, or say which variable is wrong."""
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 32:
+        raise ImproperlyConfigured(f"{name} must be 32 bytes in base64: make one with `openssl rand -base64 32`.")
+    return raw
+
+
+def read(kind: str, name: str, *default: Any) -> Any:
+    """Read one variable with django-environ; a bad or missing value becomes one clear sentence."""
+    try:
+        return getattr(env, kind)(name, *default)
+    except ImproperlyConfigured as error:
+        raise ImproperlyConfigured(f"Set {name}: it has no default (see config/settings.py).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ImproperlyConfigured(f"{name}={env.str(name, '')!r} is not a valid value: {error}.") from error
+
+
+# --- identity of the installation ---------------------------------------------------------------
+DEBUG: bool = read("bool", "DEBUG", False)
+DEMO: bool = read("bool", "DEMO", False)
+SECRET_KEY: str = read("str", "SECRET_KEY")
+FIELD_KEYS: dict[str, bytes] = {
+    key_id: key_bytes("FIELD_KEYS", value)
+    for key_id, _colon, value in (item.partition(":") for item in read("str", "FIELD_KEYS").split(","))
+}
+LOOKUP_KEY: bytes = key_bytes("LOOKUP_KEY", read("str", "LOOKUP_KEY"))
+CASE_NUMBER_KEY: bytes = key_bytes("CASE_NUMBER_KEY", read("str", "CASE_NUMBER_KEY"))
+ALLOWED_HOSTS: list[str] = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = read("list", "CSRF_TRUSTED_ORIGINS", [])
+TRUSTED_PROXIES: int = read("int", "TRUSTED_PROXIES", 0)
+
+# --- what runs ----------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "config.admin_site.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_fsm",
+    "pgtrigger",
+    "axes",
+    "csp",
+    "django_structlog",
+    "accounts",
+    "notifications",
+    "transfers",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- data ---------------------------------------------------------------------------------------
+DATABASES = {"default": read("db_url", "DATABASE_URL")}
+if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must be a postgres:// address: Jiexu runs on PostgreSQL only.")
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": 300,
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1, "connect_timeout": 5},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+UPLOAD_DIR = Path(read("str", "UPLOAD_DIR", str(BASE_DIR / ".run" / "uploads")))
+MEDIA_ROOT = UPLOAD_DIR
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# --- the queue ----------------------------------------------------------------------------------
+REDIS_URL: str = read("str", "REDIS_URL")
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured(f"REDIS_URL={REDIS_URL!r} must start with redis:// or rediss://.")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
+CELERY_TIMEZONE = "Asia/Shanghai"
+CELERY_ENABLE_UTC = True
+# Only nudges: every instant that matters is a row. Two beats are harmless (unique keys decide).
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "transfers.tasks.sweep", "schedule": 60.0, "options": {"expires": 55}},
+    "drain": {"task": "notifications.tasks.drain", "schedule": 10.0, "options": {"expires": 9}},
+    "pulse": {"task": "config.tasks.pulse", "schedule": 15.0, "options": {"expires": 14}},
+    "digests": {"task": "transfers.tasks.digests", "schedule": 1800.0, "options": {"expires": 1700}},
+    "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},
+}
+
+# --- who signs in -------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# --- language and time --------------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [
+    BASE_DIR / "config" / "locale",
+    BASE_DIR / "transfers" / "admin" / "locale",
+    BASE_DIR / "transfers" / "web" / "locale",
+    BASE_DIR / "transfers" / "api" / "locale",
+]
+TIME_ZONE = "Asia/Shanghai"
+USE_I18N = True
+USE_TZ = True
+
+# --- security -----------------------------------------------------------------------------------
+HTTPS: bool = read("bool", "HTTPS", not DEBUG)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^livez$"]
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- files and pages ----------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- letters ------------------------------------------------------------------------------------
+EMAIL_CONFIG = read("email_url", "EMAIL_URL", "consolemail://")
+vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL: str = read("str", "EMAIL_FROM", "jiexu@localhost")
+SMS_GATEWAY_URL: str = read("str", "SMS_GATEWAY_URL", "")
+SMS_GATEWAY_KEY: str = read("str", "SMS_GATEWAY_KEY", "")
+SMS_FILE = Path(read("str", "SMS_FILE", str(BASE_DIR / ".run" / "sms.jsonl")))
+WEBHOOK_ALLOW_PRIVATE: bool = read("bool", "WEBHOOK_ALLOW_PRIVATE", False)
+
+# --- the rooms that may be replaced -------------------------------------------------------------
+# Area code -> dotted path of an EnrolmentRegistry; every other area reads our own tables.
+ENROLMENT_REGISTRIES: dict[str, str] = read("dict", "ENROLMENT_REGISTRIES", {})
+
+# --- logs ---------------------------------------------------------------------------------------
+LOG_LEVEL: str = read("str", "LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise ImproperlyConfigured(f"LOG_LEVEL={LOG_LEVEL!r} must be DEBUG, INFO, WARNING or ERROR.")
+_processors: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=False),
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _processors,
+            "processor": structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django_structlog": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_processors,
+        structlog.processors.format_exc_info,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+SILENCED_SYSTEM_CHECKS: list[str] = []
