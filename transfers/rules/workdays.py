@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from transfers.rules.errors import Refusal
@@ -229,7 +230,7 @@ class Calendar:
         national = sorted((n for n in chosen.values() if n.region == NATION), key=lambda notice: notice.covered_from)
         if not national:
             problems.append("there is no national notice")
-        for earlier, later in zip(national, national[1:], strict=False):
+        for earlier, later in pairwise(national):
             if later.covered_from != earlier.covered_until + _ONE_DAY:
                 problems.append(f"covered days do not join: {earlier.covered_until}, then {later.covered_from}")
             if earlier.provisional and not later.provisional:
@@ -383,9 +384,10 @@ class Calendar:
         if n < 0:
             return CalendarRangeError(f"工作日数不能是负数:{n}", f"A number of working days cannot be negative: {n}")
         which, which_en = (f"{day}起第{n}个工作日", f"Working day {n} after {day}") if n else (f"{day}", f"{day}")
+        span = f"{self.covered_from} – {self.last}"
         return CalendarRangeError(
-            f"{which}超出工作日历范围({self.covered_from}至{self.last}),请先载入相应年度的日历。",
-            f"{which_en} is outside the calendar ({self.covered_from} to {self.last}). Load that year's calendar first.",
+            f"{which}超出工作日历范围({span}),请先载入相应年度的日历。",
+            f"{which_en} is outside the calendar ({span}). Load that year's calendar first.",
         )
 
 

@@ -1,0 +1,39 @@
+"""The tables. Changes of a case go through `transfers.actions.perform`, never through these classes directly."""
+
+from transfers.models.agency import Agency, IdempotencyKey, Membership, Partner
+from transfers.models.area import Area
+from transfers.models.attachment import Attachment
+from transfers.models.calendar import CalendarNotice
+from transfers.models.case import TransferCase
+from transfers.models.clock import Alarm, Clock
+from transfers.models.event import AccessEvent, CaseEvent
+from transfers.models.money import MOVES, LedgerEntry, LedgerTransaction, Remittance
+from transfers.models.person import ContributionPeriod, Enrolment, Person, PersonalAccount
+from transfers.models.policy import Policy, ResolvedPolicy
+from transfers.models.sheet import Sheet
+
+__all__ = [
+    "MOVES",
+    "AccessEvent",
+    "Agency",
+    "Alarm",
+    "Area",
+    "Attachment",
+    "CalendarNotice",
+    "CaseEvent",
+    "Clock",
+    "ContributionPeriod",
+    "Enrolment",
+    "IdempotencyKey",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "Membership",
+    "Partner",
+    "Person",
+    "PersonalAccount",
+    "Policy",
+    "Remittance",
+    "ResolvedPolicy",
+    "Sheet",
+    "TransferCase",
+]

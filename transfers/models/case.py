@@ -1,0 +1,433 @@
+"""The transfer case and its transition table. The methods only change fields; `transfers.actions.perform` calls them."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import FSMField
+
+from accounts.crypto import EncryptedTextField
+from transfers.models.guards import GuardedQuerySet
+from transfers.models.labels import said_later
+from transfers.models.moves import Step, declared, move
+from transfers.rules.parties import Applicant, Channel, Named, Role, Scheme, Side
+from transfers.rules.routes import STATES, State, StateInfo
+
+S = State
+TERMINAL = [state.value for state in State if state.info.terminal]
+
+
+class TransferCase(models.Model):
+    """One person's move from one pooling area to another (转移接续业务).
+
+    `version` counts the moves: every face sends back the one it showed, so nobody acts on an old picture. `holder`,
+    `acts`, `owner` and `due_at` say who must act until when; `perform` keeps them true.
+    """
+
+    number = models.CharField(_("Case number"), max_length=20, unique=True)
+    state = FSMField(
+        _("State"),
+        default=S.DRAFT.value,
+        protected=True,
+        choices=[(state.value, said_later(state.info)) for state in State],
+    )
+    version = models.PositiveIntegerField(_("Version"), default=0)
+
+    person = models.ForeignKey("transfers.Person", models.PROTECT, related_name="cases", verbose_name=_("Person"))
+    name = models.CharField(_("Name"), max_length=50)
+    phone = EncryptedTextField(context="case.phone", verbose_name=_("Mobile phone"))
+    email = EncryptedTextField(context="case.email", blank=True, default="", verbose_name=_("E-mail"))
+    language = models.CharField(_("Language"), max_length=10, default="zh-hans")
+
+    outbound_area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+", verbose_name=_("Outbound area"))
+    inbound_area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+", verbose_name=_("Inbound area"))
+    outbound_agency = models.ForeignKey(
+        "transfers.Agency", models.PROTECT, related_name="+", verbose_name=_("Outbound agency")
+    )
+    inbound_agency = models.ForeignKey(
+        "transfers.Agency", models.PROTECT, related_name="+", verbose_name=_("Inbound agency")
+    )
+    outbound_scheme = models.CharField(
+        _("Outbound scheme"), max_length=3, choices=[(s.value, said_later(s.named)) for s in Scheme]
+    )
+    inbound_scheme = models.CharField(
+        _("Inbound scheme"), max_length=3, choices=[(s.value, said_later(s.named)) for s in Scheme]
+    )
+    applicant = models.CharField(
+        _("Applicant"), max_length=10, choices=[(a.value, said_later(a.named)) for a in Applicant]
+    )
+    applicant_name = models.CharField(_("Applicant's name"), max_length=80, blank=True)
+    employer_code = models.CharField(_("Employer code"), max_length=18, blank=True)
+    channel = models.CharField(_("Channel"), max_length=12, choices=[(c.value, said_later(c.named)) for c in Channel])
+    partner = models.ForeignKey("transfers.Partner", models.PROTECT, null=True, related_name="+")
+    remarks = models.CharField(_("Remarks"), max_length=500, blank=True)
+
+    applied_at = models.DateTimeField(_("Applied at"))
+    accepted_at = models.DateTimeField(_("Accepted at"), null=True)
+    closed_at = models.DateTimeField(_("Closed at"), null=True)
+    outbound_policy = models.ForeignKey("transfers.ResolvedPolicy", models.PROTECT, null=True, related_name="+")
+    inbound_policy = models.ForeignKey("transfers.ResolvedPolicy", models.PROTECT, null=True, related_name="+")
+
+    # [{"code": "V-O-01", "side": "out", "blocking": true}, …] from the last precheck.
+    failures = models.JSONField(default=list)
+    precheck_attempts = models.PositiveSmallIntegerField(default=0)
+    precheck_at = models.DateTimeField(null=True)
+
+    acts = models.CharField(_("Side that must act"), max_length=10, default=Side.SYSTEM.value)
+    holder = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+", verbose_name=_("With"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Handled by")
+    )
+    due_at = models.DateTimeField(_("Due"), null=True)
+    state_since = models.DateTimeField(_("In this state since"))
+
+    out_handler = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    out_reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    in_handler = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    in_reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    supplement_reason = models.CharField(max_length=4, blank=True)
+    supplement_note = models.CharField(max_length=500, blank=True)
+    supplement_count = models.PositiveSmallIntegerField(default=0)
+    end_reason = models.CharField(max_length=4, blank=True)
+
+    objects = GuardedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("Transfer case")
+        verbose_name_plural = _("Transfer cases")
+        constraints = [
+            models.CheckConstraint(name="case_state", condition=Q(state__in=[s.value for s in State])),
+            models.CheckConstraint(
+                name="case_closed_iff_terminal",
+                condition=Q(state__in=TERMINAL, closed_at__isnull=False)
+                | (~Q(state__in=TERMINAL) & Q(closed_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="case_two_areas", condition=Q(accepted_at__isnull=True) | ~Q(outbound_area=F("inbound_area"))
+            ),
+            models.CheckConstraint(
+                name="case_out_four_eyes",
+                condition=Q(out_handler__isnull=True)
+                | Q(out_reviewer__isnull=True)
+                | ~Q(out_handler=F("out_reviewer")),
+            ),
+            models.CheckConstraint(
+                name="case_in_four_eyes",
+                condition=Q(in_handler__isnull=True) | Q(in_reviewer__isnull=True) | ~Q(in_handler=F("in_reviewer")),
+            ),
+            models.UniqueConstraint(
+                name="case_one_open_per_person",
+                fields=["person"],
+                condition=Q(accepted_at__isnull=False, closed_at__isnull=True),
+            ),
+        ]
+        indexes = [
+            # The worklist, in exactly its order.
+            models.Index(fields=["holder", "due_at", "id"], name="case_worklist", condition=Q(closed_at__isnull=True)),
+            models.Index(fields=["outbound_agency", "due_at", "id"], name="case_outbound"),
+            models.Index(fields=["inbound_agency", "due_at", "id"], name="case_inbound"),
+            models.Index(fields=["owner", "due_at"], name="case_owner", condition=Q(closed_at__isnull=True)),
+            models.Index(fields=["precheck_at"], name="case_precheck", condition=Q(precheck_at__isnull=False)),
+            models.Index(fields=["name"], name="case_name"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="state_moves_with_version",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.state IS DISTINCT FROM NEW.state OR OLD.version <> NEW.version"),
+                func=(
+                    "IF NEW.version <> OLD.version + 1 THEN RAISE EXCEPTION "
+                    "'the state of case % moves only through the one door', OLD.number "
+                    "USING ERRCODE = 'restrict_violation'; END IF; RETURN NEW;"
+                ),
+            ),
+            pgtrigger.Trigger(
+                name="move_leaves_event",
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.version <> NEW.version"),
+                func=(
+                    "IF NOT EXISTS (SELECT 1 FROM transfers_caseevent e WHERE e.case_id = NEW.id "
+                    "AND e.version = NEW.version AND e.to_state = NEW.state) THEN RAISE EXCEPTION "
+                    "'case % reached version % without its event', NEW.number, NEW.version "
+                    "USING ERRCODE = 'restrict_violation'; END IF; RETURN NULL;"
+                ),
+            ),
+            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def info(self) -> StateInfo:
+        """What is true of the state that the case is in."""
+        return STATES[State(self.state)]
+
+    # --- application and precheck (Art. 6–8) -----------------------------------------------------
+
+    @move(
+        state,
+        source=[S.DRAFT],
+        target=S.SUBMITTED,
+        zh="提交申请",
+        en="Submit the application",
+        side=Side.APPLICANT,
+        roles=(Role.OUT_HANDLER, Role.IN_HANDLER),
+        public=Named("申请已提交", "Application submitted"),
+    )
+    def submit(self, step: Step) -> None:
+        self.precheck_at = step.now
+
+    @move(
+        state,
+        source=[S.SUBMITTED],
+        target=S.SUBMITTED,
+        zh="登记系统未应答,稍后重试",
+        en="A registry does not answer; try again later",
+        side=Side.SYSTEM,
+    )
+    def defer(self, step: Step) -> None:
+        self.precheck_attempts += 1
+        self.precheck_at = step.data["again_at"]
+
+    @move(
+        state,
+        source=[S.SUBMITTED],
+        target=S.NOT_ACCEPTED,
+        zh="不予受理",
+        en="Refuse",
+        side=Side.SYSTEM,
+        public=Named("经两地校验,不予受理", "Checked by both areas; not accepted"),
+    )
+    def refuse(self, step: Step) -> None:
+        self.failures = step.data["failures"]
+        self.precheck_at = None
+
+    @move(
+        state,
+        source=[S.SUBMITTED],
+        target=S.ACCEPTED,
+        zh="受理",
+        en="Accept",
+        side=Side.SYSTEM,
+        public=Named("经两地校验,申请已受理", "Checked by both areas; application accepted"),
+    )
+    def accept(self, step: Step) -> None:
+        self.failures = step.data["failures"]
+        self.precheck_at = None
+        self.accepted_at = step.now
+        self.outbound_policy_id = step.data["outbound_policy_id"]
+        self.inbound_policy_id = step.data["inbound_policy_id"]
+
+    # --- outbound side (Art. 9, first sentence) --------------------------------------------------
+
+    @move(
+        state,
+        source=[S.ACCEPTED],
+        target=S.OUT_PROCESSING,
+        zh="领取办理",
+        en="Claim",
+        side=Side.OUT,
+        roles=(Role.OUT_HANDLER,),
+        public=Named("转出地开始办理", "The outbound area has begun"),
+    )
+    def claim_out(self, step: Step) -> None:
+        self.owner_id = step.user_id
+
+    @move(
+        state,
+        source=[S.OUT_PROCESSING],
+        target=S.OUT_REVIEW,
+        zh="生成信息表并提交复核",
+        en="Prepare the sheet and send it to review",
+        side=Side.OUT,
+        roles=(Role.OUT_HANDLER,),
+        owned=True,
+        confirm=Named(
+            "将按转出地当前记录生成信息表,提交后由另一名复核人员复核。",
+            "The sheet is made from the outbound record as it stands now; another person then reviews it.",
+        ),
+    )
+    def prepare_sheet(self, step: Step) -> None:
+        self.out_handler_id = step.user_id
+        self.out_reviewer_id = None
+        self.owner_id = None
+
+    @move(
+        state,
+        source=[S.OUT_REVIEW],
+        target=S.OUT_PROCESSING,
+        zh="退回经办",
+        en="Send back to the handler",
+        side=Side.OUT,
+        roles=(Role.OUT_REVIEWER,),
+        four_eyes=("out_handler_id",),
+        reasons="send_back",
+        note=True,
+        tone="warn",
+    )
+    def send_back_out(self, step: Step) -> None:
+        self.owner_id = self.out_handler_id
+
+    @move(
+        state,
+        source=[S.OUT_REVIEW],
+        target=S.INFO_SENT,
+        zh="复核通过并签章传送",
+        en="Approve, seal and send",
+        side=Side.OUT,
+        roles=(Role.OUT_REVIEWER,),
+        four_eyes=("out_handler_id",),
+        confirm=Named(
+            "将加盖电子签章并传送转入地,个人账户余额同时锁定并清零。",
+            "The sheet is sealed and sent to the inbound area; the account is fixed and emptied at the same time.",
+        ),
+        public=Named(
+            "转出地已完成转出,信息表已传送转入地",
+            "The outbound area is done; the information sheet has been sent",
+        ),
+    )
+    def approve_out(self, step: Step) -> None:
+        self.out_reviewer_id = step.user_id
+        self.owner_id = None
+
+    # --- supplement: the applicant owes something ------------------------------------------------
+
+    @move(
+        state,
+        source=[S.OUT_PROCESSING],
+        target=S.OUT_SUPPLEMENT,
+        zh="要求补正",
+        en="Ask for a supplement",
+        side=Side.OUT,
+        roles=(Role.OUT_HANDLER,),
+        owned=True,
+        reasons="supplement",
+        note=True,
+        tone="warn",
+        public=Named("需要您补充材料,办理时限暂停计算", "A supplement is needed; the time limit is paused"),
+    )
+    def request_supplement(self, step: Step) -> None:
+        self.supplement_reason = step.reason
+        self.supplement_note = step.note
+        self.supplement_count += 1
+
+    @move(
+        state,
+        source=[S.OUT_SUPPLEMENT],
+        target=S.OUT_PROCESSING,
+        zh="已补正",
+        en="Supplement received",
+        side=Side.APPLICANT,
+        roles=(Role.OUT_HANDLER,),
+        note=True,
+        public=Named("材料已补充,继续办理", "Supplement received; work goes on"),
+    )
+    def provide_supplement(self, step: Step) -> None:
+        pass
+
+    @move(
+        state,
+        source=[S.OUT_SUPPLEMENT],
+        target=S.TERMINATED,
+        zh="逾期未补正,终止办理",
+        en="Not supplemented in time; end",
+        side=Side.SYSTEM,
+        reasons="end",
+        public=Named("逾期未补正,本次申请终止", "Not supplemented in time; this application has ended"),
+    )
+    def lapse(self, step: Step) -> None:
+        self.end_reason = step.reason
+        self.owner_id = None
+
+    # --- inbound side (Art. 9, second sentence) --------------------------------------------------
+
+    @move(
+        state,
+        source=[S.INFO_SENT],
+        target=S.IN_PROCESSING,
+        zh="领取办理",
+        en="Claim",
+        side=Side.IN,
+        roles=(Role.IN_HANDLER,),
+        public=Named("转入地开始办理", "The inbound area has begun"),
+    )
+    def claim_in(self, step: Step) -> None:
+        self.owner_id = step.user_id
+
+    @move(
+        state,
+        source=[S.IN_PROCESSING],
+        target=S.IN_REVIEW,
+        zh="核对无误并提交复核",
+        en="Checked; send to review",
+        side=Side.IN,
+        roles=(Role.IN_HANDLER,),
+        owned=True,
+        confirm=Named(
+            "请确认已逐项核对信息表与签章。",
+            "Confirm that you have checked the sheet, line by line, and its seal.",
+        ),
+    )
+    def check_sheet(self, step: Step) -> None:
+        self.in_handler_id = step.user_id
+        self.in_reviewer_id = None
+        self.owner_id = None
+
+    @move(
+        state,
+        source=[S.IN_REVIEW],
+        target=S.IN_PROCESSING,
+        zh="退回经办",
+        en="Send back to the handler",
+        side=Side.IN,
+        roles=(Role.IN_REVIEWER,),
+        four_eyes=("in_handler_id",),
+        reasons="send_back",
+        note=True,
+        tone="warn",
+    )
+    def send_back_in(self, step: Step) -> None:
+        self.owner_id = self.in_handler_id
+
+    @move(
+        state,
+        source=[S.IN_REVIEW],
+        target=S.RELATION_DONE,
+        zh="复核通过,接续关系",
+        en="Approve and take over",
+        side=Side.IN,
+        roles=(Role.IN_REVIEWER,),
+        four_eyes=("in_handler_id",),
+        confirm=Named(
+            "将把缴费年限并入转入地记录,转出地关系同时终止。",
+            "The months are added to the inbound record and the outbound relationship ends.",
+        ),
+        public=Named("转入地已接续您的缴费年限", "The inbound area has taken over your months"),
+    )
+    def approve_in(self, step: Step) -> None:
+        self.in_reviewer_id = step.user_id
+        self.owner_id = None
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    @move(
+        state,
+        source=[S.RELATION_DONE],
+        target=S.COMPLETED,
+        zh="办结",
+        en="Complete",
+        side=Side.SYSTEM,
+        public=Named("业务已办结", "The case is complete"),
+    )
+    def finish(self, step: Step) -> None:
+        self.owner_id = None
+
+
+CASE_MOVES = declared(TransferCase, "case")

@@ -1,0 +1,98 @@
+"""A clock carries its plan; an alarm is fired once."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from transfers.models.guards import AppendOnlyQuerySet, append_only, no_truncate
+from transfers.models.labels import said_later
+from transfers.rules.parties import Side
+from transfers.rules.routes import ClockKind
+
+
+class Clock(models.Model):
+    """One limit of one case, in working days of `area`'s calendar.
+
+    Runs since `running_since` with `used` of `budget` days gone before it; while paused, `paused_on` is set instead.
+    `plan` holds the instants of the alarms ahead, [{"code": "T-2", "at": "2026-05-06T09:00:00+08:00"}, …], `done` how
+    many of them are behind, and `next_at` the next one (empty while paused or stopped): the only column a sweep looks
+    at. Resuming plans anew as the next `generation`. Overdue is a question (`due_at` against now), never a flag.
+    """
+
+    class Outcome(models.TextChoices):
+        MET = "met", _("Met")
+        LATE = "late", _("Late")
+
+    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="clocks")
+    kind = models.CharField(_("Kind"), max_length=12, choices=[(k.value, said_later(k.named)) for k in ClockKind])
+    side = models.CharField(_("Side"), max_length=10, choices=[(s.value, said_later(s.named)) for s in Side])
+    area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+")
+    agency = models.ForeignKey("transfers.Agency", models.PROTECT, related_name="+")
+    generation = models.PositiveSmallIntegerField(default=1)
+    budget = models.PositiveSmallIntegerField(_("Limit (working days)"))
+    used = models.PositiveSmallIntegerField(_("Working days used"), default=0)
+    paused_days = models.PositiveSmallIntegerField(_("Working days paused"), default=0)
+    started_at = models.DateTimeField(_("Started at"))
+    running_since = models.DateField(null=True)
+    paused_on = models.DateField(null=True)
+    due_on = models.DateField(_("Last day"))
+    due_at = models.DateTimeField(_("Due"))
+    provisional = models.BooleanField(_("Provisional"), default=False)
+    stopped_at = models.DateTimeField(_("Stopped at"), null=True)
+    outcome = models.CharField(_("Outcome"), max_length=4, choices=Outcome.choices, blank=True)
+    plan = models.JSONField(default=list)
+    done = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("Clock")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "kind"], name="clock_one_open_of_a_kind", condition=Q(stopped_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="clock_runs_pauses_or_stops",
+                condition=Q(stopped_at__isnull=False, running_since__isnull=True, paused_on__isnull=True)
+                | Q(stopped_at__isnull=True, running_since__isnull=False, paused_on__isnull=True)
+                | Q(stopped_at__isnull=True, running_since__isnull=True, paused_on__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="clock_alarms_only_when_running",
+                condition=Q(next_at__isnull=True) | Q(running_since__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_at"], name="clock_next", condition=Q(next_at__isnull=False)),
+            models.Index(
+                fields=["due_at"],
+                name="clock_supplement_due",
+                condition=Q(kind="SUPPLEMENT", running_since__isnull=False),
+            ),
+            models.Index(fields=["case"], name="clock_case"),
+        ]
+
+    @property
+    def open(self) -> bool:
+        return self.stopped_at is None
+
+
+class Alarm(models.Model):
+    """A rung that has fired. The unique key is the claim: however many sweepers run, each fires once."""
+
+    clock = models.ForeignKey(Clock, models.PROTECT, related_name="alarms")
+    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="alarms")
+    generation = models.PositiveSmallIntegerField()
+    rung = models.CharField(max_length=12)
+    planned_at = models.DateTimeField()
+    fired_at = models.DateTimeField()
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clock", "generation", "rung"], name="alarm_once"),
+        ]
+        indexes = [models.Index(fields=["case"], name="alarm_case")]
+        triggers = [append_only("alarm"), no_truncate("alarm")]

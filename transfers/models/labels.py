@@ -1,0 +1,35 @@
+"""Choosing a language for words that live as data beside the rules."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from django.utils.functional import lazystr
+from django.utils.translation import get_language
+
+
+class Bilingual(Protocol):
+    """Anything with a Chinese and an English wording."""
+
+    @property
+    def zh(self) -> str: ...
+    @property
+    def en(self) -> str: ...
+
+
+def said(words: Bilingual) -> str:
+    """The wording in the active language; Chinese unless English is asked for."""
+    return words.en if (get_language() or "zh").startswith("en") else words.zh
+
+
+def said_later(words: Bilingual) -> str:
+    """The same, decided when it is shown (for declarations such as model choices)."""
+    return lazystr(_Words(words))
+
+
+class _Words:
+    def __init__(self, words: Bilingual) -> None:
+        self.words = words
+
+    def __str__(self) -> str:
+        return said(self.words)
