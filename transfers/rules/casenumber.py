@@ -1,4 +1,4 @@
-"""Case numbers: `JX` + two digits of the year + ten digits + one check digit, such as JX2648319052714.
+"""Case numbers: `JX` + two digits of the year + ten digits + one check digit, such as JX2648319052719.
 
 The ten digits are the case's sequence number sent through a keyed permutation of 0 … 10¹⁰−1, so that numbers never
 collide, and nobody without the key learns from two of them how many cases lie between. The check digit (Damm) catches
@@ -58,7 +58,7 @@ def parse(text: str) -> str:
     found = _SHAPE.fullmatch(compact)
     if found is None:
         raise CaseNumberError(
-            "业务编号格式不正确:应为 JX 加 13 位数字,如 JX2648319052714 的样式。",
+            "业务编号格式不正确:应为 JX 加 13 位数字,如 JX2648319052719 的样式。",
             "This is not a case number: it should be JX and 13 digits.",
         )
     try:
