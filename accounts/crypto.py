@@ -2,7 +2,7 @@
 
 An encrypted value is one byte string:
 
-    version (1 byte, 0x01) · length of the key id (1 byte) · key id (ASCII) · nonce (12 bytes) · AES-256-GCM text and tag
+    version (1 byte, 0x01) · length of the key id (1 byte) · key id (ASCII) · nonce (12 bytes) · AES-256-GCM text, tag
 
 The header and the `context` ("table.column") are bound as associated data, so that a value that was copied into
 another column, or whose key id was changed, does not decrypt. Keys come from `settings.FIELD_KEYS`: the first
@@ -105,7 +105,7 @@ def _split(blob: bytes) -> tuple[bytes, str, bytes, bytes]:
 
 
 def decrypt(blob: bytes | memoryview, *, context: str) -> str:
-    """Give back the text that `encrypt` was given for the same `context`. Raises `DecryptError`, never returns rubbish."""
+    """Give back the text that `encrypt` was given for the same `context`. Raises `DecryptError`."""
     header, key_id, nonce, sealed = _split(bytes(blob))
     key = settings.FIELD_KEYS.get(key_id)
     if key is None:
