@@ -1,3 +1,4 @@
-from config.celery import app as celery_app
+"""Wiring only: settings, addresses, Celery, health, logs, and what `./dev` runs.
 
-__all__ = ["celery_app"]
+Importing this package loads nothing else, so that `./dev` works before anything is installed.
+"""

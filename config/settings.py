@@ -19,6 +19,7 @@
 | `SMS_FILE` | the file that receives SMS when there is no gateway | `.run/sms.jsonl` |
 | `WEBHOOK_ALLOW_PRIVATE` | allow webhooks to loopback and private addresses | `false` |
 | `UPLOAD_DIR` | where attachments are kept | `.run/uploads` |
+| `METRICS_TOKEN` | bearer token that lets other machines read `/metrics` | empty |
 | `LOG_LEVEL` | `DEBUG`, `INFO`, `WARNING`, `ERROR` | `INFO` |
 | `DEMO` | the demonstration data may be loaded and its sign-ins are shown | `false` |
 """
@@ -35,6 +36,8 @@ import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+from config.logs import scrub
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -54,11 +57,14 @@ def key_bytes(name: str, value: str) -> bytes:
 def read(kind: str, name: str, *default: Any) -> Any:
     """Read one variable with django-environ; a bad or missing value becomes one clear sentence."""
     try:
-        return getattr(env, kind)(name, *default)
+        return getattr(env, kind)(name, **({"default": default[0]} if default else {}))
     except ImproperlyConfigured as error:
         raise ImproperlyConfigured(f"Set {name}: it has no default (see config/settings.py).") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ImproperlyConfigured(f"{name}={env.str(name, '')!r} is not a valid value: {error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        shown = (
+            name if name.endswith(("_URL", "_KEY", "_KEYS")) else f"{name}={env.str(name, '')!r}"
+        )  # no secret in a log
+        raise ImproperlyConfigured(f"{shown} is not a valid value: see config/settings.py for its form.") from error
 
 
 # --- identity of the installation ---------------------------------------------------------------
@@ -92,16 +98,17 @@ INSTALLED_APPS = [
     "accounts",
     "notifications",
     "transfers",
+    "config",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -143,7 +150,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 # --- the queue ----------------------------------------------------------------------------------
 REDIS_URL: str = read("str", "REDIS_URL")
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
-    raise ImproperlyConfigured(f"REDIS_URL={REDIS_URL!r} must start with redis:// or rediss://.")
+    raise ImproperlyConfigured("REDIS_URL must start with redis:// or rediss://.")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
@@ -164,11 +171,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "Asia/Shanghai"
 CELERY_ENABLE_UTC = True
+CELERY_BEAT_SCHEDULER = "config.heartbeat.BeatingScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 10
 # Only nudges: every instant that matters is a row. Two beats are harmless (unique keys decide).
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "transfers.tasks.sweep", "schedule": 60.0, "options": {"expires": 55}},
     "drain": {"task": "notifications.tasks.drain", "schedule": 10.0, "options": {"expires": 9}},
-    "pulse": {"task": "config.tasks.pulse", "schedule": 15.0, "options": {"expires": 14}},
     "digests": {"task": "transfers.tasks.digests", "schedule": 1800.0, "options": {"expires": 1700}},
     "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},
 }
@@ -194,6 +202,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = TRUSTED_PROXIES
 AXES_ENABLE_ADMIN = False
+AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 AXES_VERBOSE = False
 
 # --- language and time --------------------------------------------------------------------------
@@ -259,6 +268,11 @@ WEBHOOK_ALLOW_PRIVATE: bool = read("bool", "WEBHOOK_ALLOW_PRIVATE", False)
 # Area code -> dotted path of an EnrolmentRegistry; every other area reads our own tables.
 ENROLMENT_REGISTRIES: dict[str, str] = read("dict", "ENROLMENT_REGISTRIES", {})
 
+# --- signs of life ------------------------------------------------------------------------------
+METRICS_TOKEN: str = read("str", "METRICS_TOKEN", "")
+# Backlog -> (function(now=…) giving the wait of its oldest due piece in seconds or None, seconds that are still well).
+HEALTH_BACKLOGS: dict[str, tuple[str, float]] = {}
+
 # --- logs ---------------------------------------------------------------------------------------
 LOG_LEVEL: str = read("str", "LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
@@ -268,6 +282,7 @@ _processors: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=False),
+    scrub,
 ]
 LOGGING = {
     "version": 1,
@@ -279,11 +294,12 @@ LOGGING = {
             "processor": structlog.dev.ConsoleRenderer(colors=False) if DEBUG else structlog.processors.JSONRenderer(),
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"telling": {"()": "config.logs.OnlyTelling"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["telling"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
-        "django_structlog": {"level": "WARNING"},
+        "django_structlog.celery": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

@@ -1,4 +1,11 @@
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("console/", admin.site.urls)]
+from config import health
+
+urlpatterns = [
+    path("console/", admin.site.urls),
+    path("healthz", health.healthz),
+    path("livez", health.livez),
+    path("metrics", health.metrics),
+]

@@ -1,0 +1,159 @@
+"""Is everything alive? Judged by rows and round trips, not by the presence of processes.
+
+`GET /healthz` answers JSON: `status`, and for `database`, `redis`, `worker`, `beat` and each backlog of
+`settings.HEALTH_BACKLOGS` a `status` (`ok`, `late`, `down`) and an `age` in seconds: since the last sign of life, or
+how long the oldest due piece of work has been waiting. 200 when all are `ok`, else 503. `GET /livez` says only that the
+web process answers. `GET /metrics` gives the same figures to Prometheus.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+logger = logging.getLogger(__name__)
+LATE_SECONDS = 45.0  # heartbeats are written every 10 to 20 seconds
+DOWN_SECONDS = 90.0
+PATIENCE_SECONDS = 2
+KEEP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One line of the health page. `age` is in seconds; None when nothing is known."""
+
+    status: str
+    age: float | None
+
+
+DOWN = Sign("down", None)
+
+
+def judge(age: float | None) -> Sign:
+    """Judge a heartbeat by its age in seconds; one never written is down."""
+    if age is None:
+        return DOWN
+    status = "ok" if age <= LATE_SECONDS else "late" if age <= DOWN_SECONDS else "down"
+    return Sign(status, round(max(age, 0.0), 1))
+
+
+def signs() -> dict[str, Sign]:
+    """Ask everything afresh. Takes at most a few seconds, also when a server hangs."""
+    found = {"database": DOWN, "redis": ask_redis(), "worker": DOWN, "beat": DOWN}
+    found |= dict.fromkeys(settings.HEALTH_BACKLOGS, DOWN)
+    fresh: BaseDatabaseWrapper = connection.copy()  # type: ignore[no-untyped-call]
+    options = fresh.settings_dict["OPTIONS"]
+    fresh.settings_dict["OPTIONS"] = options | {
+        "connect_timeout": PATIENCE_SECONDS,
+        "options": f"-c statement_timeout={PATIENCE_SECONDS}s",
+    }
+    try:
+        with fresh.cursor() as cursor:
+            cursor.execute("SELECT name, extract(epoch FROM now() - at)::float8 FROM config_heartbeat")
+            ages = dict(cursor.fetchall())
+        found["database"] = Sign("ok", 0.0)
+        found["worker"], found["beat"] = judge(ages.get("worker")), judge(ages.get("beat"))
+        found |= ask_backlogs()
+    except DatabaseError as error:
+        logger.warning("The health page cannot reach the database: %s", error)
+    finally:
+        fresh.close()
+    return found
+
+
+def ask_redis() -> Sign:
+    """One round trip to the broker."""
+    client = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
+    )
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        logger.warning("The health page cannot reach Redis: %s", error)
+        return DOWN
+    finally:
+        client.close()
+    return Sign("ok", 0.0)
+
+
+def ask_backlogs() -> dict[str, Sign]:
+    """How long the oldest due piece of each kind of work has been waiting, against its limit."""
+    found = {}
+    for name, (path, limit) in settings.HEALTH_BACKLOGS.items():
+        oldest: Callable[..., float | None] = import_string(path)
+        age = oldest(now=timezone.now()) or 0.0
+        found[name] = Sign("ok" if age <= limit else "late", round(age, 1))
+    return found
+
+
+_lock = threading.Lock()
+_kept: tuple[float, dict[str, Sign]] | None = None
+
+
+def recent_signs() -> dict[str, Sign]:
+    """The signs, asked at most once a second however many ask for the page."""
+    global _kept
+    with _lock:
+        if _kept is None or time.monotonic() - _kept[0] > KEEP_SECONDS:
+            found = signs()
+            _kept = (time.monotonic(), found)
+        return _kept[1]
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The state of every part; 503 unless all are well."""
+    found = recent_signs()
+    well = all(sign.status == "ok" for sign in found.values())
+    body = {"status": "ok" if well else "unwell"} | {name: asdict(sign) for name, sign in found.items()}
+    return JsonResponse(body, status=200 if well else 503)
+
+
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> HttpResponse:
+    """This web process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def may_measure(request: HttpRequest) -> bool:
+    """Figures are for this machine and for whoever has METRICS_TOKEN, which one that came through a proxy needs."""
+    sent = request.headers.get("Authorization", "")
+    if settings.METRICS_TOKEN and hmac.compare_digest(sent.encode(), f"Bearer {settings.METRICS_TOKEN}".encode()):
+        return True
+    direct = "X-Forwarded-For" not in request.headers and "Forwarded" not in request.headers
+    return direct and request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"}
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures of the health page for Prometheus."""
+    if not may_measure(request):
+        return HttpResponse(status=404)
+    registry = CollectorRegistry()
+    up = Gauge("jiexu_up", "1 when the part is well", ["part"], registry=registry)
+    age = Gauge(
+        "jiexu_age_seconds", "Since the last sign of life, or the wait of the oldest work", ["part"], registry=registry
+    )
+    for name, sign in recent_signs().items():
+        up.labels(name).set(sign.status == "ok")
+        if sign.age is not None:
+            age.labels(name).set(sign.age)
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
