@@ -10,13 +10,13 @@ Pure: the key is an argument.
 from __future__ import annotations
 
 import re
-import unicodedata
 from hashlib import blake2b
 
 from stdnum import damm
 from stdnum.exceptions import ValidationError
 
 from transfers.rules.errors import Refusal
+from transfers.rules.text import narrow
 
 PREFIX = "JX"
 SEQUENCES = 10**10
@@ -54,7 +54,7 @@ def parse(text: str) -> str:
 
     Raises CaseNumberError when it is no case number; whether such a case exists is not known here.
     """
-    compact = _IGNORED.sub("", unicodedata.normalize("NFKC", text[:100])).upper()
+    compact = _IGNORED.sub("", narrow(text[:100])).upper()
     found = _SHAPE.fullmatch(compact)
     if found is None:
         raise CaseNumberError(

@@ -26,6 +26,7 @@ from stdnum.exceptions import ValidationError
 
 from transfers.rules.errors import Refusal
 from transfers.rules.parties import Named
+from transfers.rules.text import narrow
 
 NAME_MAX = 50
 _EARLIEST_BIRTH = date(1880, 1, 1)
@@ -145,7 +146,7 @@ def normalise(text: str) -> str:
     >>> normalise(" １１０１０５１９４９１２３１００２ｘ ")
     '11010519491231002X'
     """
-    return unicodedata.normalize("NFKC", text).strip().upper()
+    return narrow(text).strip().upper()
 
 
 def check(
@@ -253,7 +254,7 @@ def clean_name(text: str) -> str:
 
 def clean_phone(text: str) -> str:
     """A mainland mobile number, eleven digits; a +86 in front, spaces and dashes are dropped. FieldError otherwise."""
-    phone = re.sub(r"[\s\-()]+", "", unicodedata.normalize("NFKC", text))
+    phone = re.sub(r"[\s\-()]+", "", narrow(text))
     phone = re.sub(r"^(\+86|0086|86(?=1[3-9][0-9]{9}$))", "", phone)
     if not re.fullmatch(r"1[3-9][0-9]{9}", phone):
         raise FieldError(
