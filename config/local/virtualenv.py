@@ -141,7 +141,7 @@ def _why(group: str, lines: list[str]) -> str:
     )
     if missing := re.search(r"No matching distribution found for ([A-Za-z0-9_.-]+?)(?:==(\S+))?(?: |$)", text, re.M):
         if unreachable:
-            return f"The package index cannot be reached: check the network and pip's settings, then try again (see {log})."
+            return f"The package index cannot be reached: check the network, then try again (see {log})."
         what = missing[1] + (f" {missing[2]}" if missing[2] else "")
         machine = f"{sys.platform} {os.uname().machine} with Python {sys.version_info[0]}.{sys.version_info[1]}"
         own = "; or set DATABASE_URL and REDIS_URL to servers of your own" if group == "embedded" else ""

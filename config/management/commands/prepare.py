@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.ask_servers()
-        self.step("translations", "translations", "compile")
+        call_command("translations", "compile", stdout=self.stdout, stderr=self.stderr)
         if options["if_fresh"] and not self.pending():
             return
         self.step("schema", "migrate", interactive=False, verbosity=0)
