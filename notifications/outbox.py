@@ -1,0 +1,199 @@
+"""The outbox: letters are rows written with what they tell, and delivered afterwards, each at least once.
+
+`post` writes. `drain` claims due letters with a lease, delivers them with no transaction open, and marks them in few
+statements. A drain that dies leaves leased rows; when the lease has run out they are claimed again and go out with the
+same idempotency key, by which a gateway can tell the repetition. `replay` brings dead letters back.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Min, QuerySet
+
+from accounts.crypto import seal_value
+from accounts.models import User
+from notifications import waking
+from notifications.delivery import DrainReport, drain
+from notifications.errors import DraftError, NotInTransaction
+from notifications.models import ADDRESS_CONTEXT, SECRET_CONTEXT, Letter
+from notifications.rendering import clean
+
+__all__ = [
+    "Draft",
+    "DrainReport",
+    "dead_letters",
+    "drain",
+    "oldest_unsent_age",
+    "post",
+    "purge_secrets",
+    "replay",
+]
+logger = logging.getLogger(__name__)
+
+MAX_CONTEXT_BYTES = 32 * 1024
+
+_TABLE = Letter._meta.db_table
+_CHANNELS = frozenset(Letter.Channel.values)
+_LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+_DIGESTIBLE = frozenset({"email", "sms"})
+
+
+# --- writing ------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A letter to be written. `context` and `secret` are JSON objects for the template; what is sensitive goes into
+    `secret`, which is stored encrypted and wiped when sent. Letters of one person with one `digest_key` that are due
+    together become one message. `dedupe_key` makes a letter once-only for ever. `not_before` and `not_after` are
+    instants; a letter that was not sent by `not_after` is not sent any more. A webhook needs `signing_key` in `secret`.
+    """
+
+    channel: str
+    template: str
+    language: str
+    recipient_id: int | None = None
+    address: str = field(default="", repr=False)
+    subject_ref: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    secret: Mapping[str, Any] | None = field(default=None, repr=False)
+    digest_key: str = ""
+    dedupe_key: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+_POST = f"""
+INSERT INTO {_TABLE} (key, created_at, channel, template, language, recipient_id, address, subject_ref, context, secret,
+    digest_key, dedupe_key, status, due_at, not_after, next_attempt_at, sent_at,
+    attempts, leased_by, last_error_code, last_error)
+SELECT d.key, %s, d.channel, d.template, d.language, d.recipient_id, d.address, d.subject_ref, d.context::jsonb,
+    d.secret, d.digest_key, d.dedupe_key, CASE d.channel WHEN 'inbox' THEN 'sent' ELSE 'pending' END, d.due_at,
+    d.not_after, d.due_at, CASE d.channel WHEN 'inbox' THEN d.due_at END, 0, '', '', ''
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[], %s::text[],
+    %s::bytea[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    AS d(key, channel, template, language, recipient_id, address, subject_ref, context, secret,
+    digest_key, dedupe_key, due_at, not_after)
+ON CONFLICT (dedupe_key) DO NOTHING
+RETURNING id
+"""  # nosec B608 - the only thing inserted is our table's name
+
+
+def _object(values: Mapping[str, Any] | None, what: str) -> str:
+    """A JSON object as stored, with control characters taken out."""
+    try:
+        text = json.dumps(clean(values or {}), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DraftError(f"the {what} of a letter must be JSON values") from error
+    if len(text) > MAX_CONTEXT_BYTES:
+        raise DraftError(f"the {what} of a letter is longer than {MAX_CONTEXT_BYTES} characters")
+    return text
+
+
+def _row(draft: Draft, now: datetime) -> tuple[Any, ...]:
+    """One draft as the columns of `_POST`. Raises `DraftError`."""
+    if draft.channel not in _CHANNELS:
+        raise DraftError(f"there is no channel {draft.channel!r}")
+    if not _NAME.fullmatch(draft.template):
+        raise DraftError("a template's name has small letters, digits, - and _ only")
+    if draft.language not in _LANGUAGES:
+        raise DraftError(f"letters are not written in {draft.language!r}")
+    inbox = draft.channel == Letter.Channel.INBOX
+    if inbox and draft.recipient_id is None:
+        raise DraftError("an inbox letter needs a recipient")
+    if inbox and draft.secret:
+        raise DraftError("an inbox letter stays readable and cannot hold a secret")
+    if not inbox and not draft.address.strip():
+        raise DraftError(f"a letter by {draft.channel} needs an address")
+    if draft.channel == Letter.Channel.WEBHOOK and not (draft.secret or {}).get("signing_key"):
+        raise DraftError("a webhook needs the receiver's signing_key in its secret")
+    for name, value, longest in (("subject_ref", draft.subject_ref, 64), ("digest_key", draft.digest_key, 100)):
+        if len(value) > longest:
+            raise DraftError(f"{name} has at most {longest} characters")
+    if draft.dedupe_key is not None and not 1 <= len(draft.dedupe_key) <= 200:
+        raise DraftError("dedupe_key has 1 to 200 characters")
+    due = now if inbox or draft.not_before is None else max(now, draft.not_before)
+    return (
+        uuid.uuid4(),
+        draft.channel,
+        draft.template,
+        draft.language,
+        draft.recipient_id,
+        seal_value("" if inbox else draft.address.strip(), context=ADDRESS_CONTEXT),
+        clean(draft.subject_ref),
+        _object(draft.context, "context"),
+        seal_value(_object(draft.secret, "secret"), context=SECRET_CONTEXT) if draft.secret else None,
+        clean(draft.digest_key) if draft.channel in _DIGESTIBLE else "",
+        draft.dedupe_key if draft.dedupe_key is None else clean(draft.dedupe_key),
+        due,
+        draft.not_after,
+    )
+
+
+def post(drafts: Sequence[Draft], *, now: datetime) -> list[int]:
+    """Write letters in the caller's transaction with one INSERT. Nothing leaves before it commits.
+
+    Returns the ids written, in order; a draft whose `dedupe_key` exists already is left out. Inbox letters are thereby
+    delivered, whatever their `not_before`: an inbox wakes nobody. Raises `NotInTransaction`, `DraftError`.
+    """
+    if not connection.in_atomic_block:
+        raise NotInTransaction("post letters in the transaction of what they tell")
+    if not drafts:
+        return []
+    rows = [_row(draft, now) for draft in drafts]
+    with connection.cursor() as cursor:
+        cursor.execute(_POST, [now, *(list(column) for column in zip(*rows, strict=True))])
+        ids = [row[0] for row in cursor.fetchall()]
+    if any(draft.channel != Letter.Channel.INBOX and row[-2] <= now for draft, row in zip(drafts, rows, strict=True)):
+        transaction.on_commit(waking.nudge)
+    return ids
+
+
+# --- the dead, and what is kept -----------------------------------------------------------------
+def dead_letters() -> QuerySet[Letter]:
+    """Letters that will not be tried again, oldest first. A digest is its leader; `followers` are what went with it."""
+    return Letter.objects.filter(status=Letter.Status.DEAD).order_by("id")
+
+
+def replay(letter_ids: Iterable[int], *, actor: User | None, now: datetime) -> list[int]:
+    """Try dead letters again from the start, under the same idempotency key. Returns the ids that were dead."""
+    with transaction.atomic():
+        ids = list(
+            Letter.objects.select_for_update()
+            .filter(id__in=list(letter_ids), status=Letter.Status.DEAD)
+            .order_by("id")
+            .values_list("id", flat=True)
+        )
+        Letter.objects.filter(id__in=ids).update(
+            status=Letter.Status.PENDING, attempts=0, next_attempt_at=now, replayed_at=now, replayed_by=actor
+        )
+        transaction.on_commit(waking.nudge)
+    logger.info("Letters replayed: %s by %s", ids, actor.pk if actor else "command")
+    return ids
+
+
+def oldest_unsent_age(*, now: datetime) -> float | None:
+    """Seconds for which the next letter has been due and not taken up; None when nothing is due.
+
+    A letter that waits for its next attempt is not due, so one refusing gateway does not look like a dead worker.
+    """
+    oldest = Letter.objects.filter(status=Letter.Status.PENDING, next_attempt_at__lte=now).aggregate(
+        oldest=Min("next_attempt_at")
+    )["oldest"]
+    return None if oldest is None else float((now - oldest).total_seconds())
+
+
+def purge_secrets(*, before: datetime) -> int:
+    """Wipe the secrets of letters that died and were written before this instant. Returns how many."""
+    return Letter.objects.filter(
+        status__in=[Letter.Status.DEAD, Letter.Status.FOLDED], secret__isnull=False, created_at__lt=before
+    ).update(secret=None)
