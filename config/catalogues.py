@@ -74,7 +74,7 @@ def messages(path: Path) -> Iterator[tuple[Key, int]]:
     """The messages of one file with their lines."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        text = templatize(text, origin=str(path))  # type: ignore[no-untyped-call]
+        text = templatize(text, origin=str(path))
     for line, found, _comments, context in extract("python", io.BytesIO(text.encode()), KEYWORDS):
         singular, plural = found[:2] if isinstance(found, tuple) else (found, None)
         if singular:
@@ -125,11 +125,12 @@ def fault_of(entry: Message | None, singular: str) -> str | None:
     if entry is None:
         return "is missing"
     texts = list(entry.string) if isinstance(entry.string, tuple | list) else [entry.string]
-    if not all(texts):
+    filled = [text for text in texts if text]
+    if len(filled) < len(texts):
         return "is not translated"
     if entry.fuzzy:
         return "is marked fuzzy"
-    if any(placeholders(text) != placeholders(singular) for text in texts):
+    if any(placeholders(text) != placeholders(singular) for text in filled):
         return f"has other placeholders ({', '.join(placeholders(singular)) or 'none'} expected)"
     return None
 

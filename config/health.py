@@ -56,7 +56,7 @@ def signs() -> dict[str, Sign]:
     """Ask everything afresh. Takes at most a few seconds, also when a server hangs."""
     found = {"database": DOWN, "redis": ask_redis(), "worker": DOWN, "beat": DOWN}
     found |= dict.fromkeys(settings.HEALTH_BACKLOGS, DOWN)
-    fresh: BaseDatabaseWrapper = connection.copy()  # type: ignore[no-untyped-call]
+    fresh: BaseDatabaseWrapper = connection.copy()
     options = fresh.settings_dict["OPTIONS"]
     fresh.settings_dict["OPTIONS"] = options | {
         "connect_timeout": PATIENCE_SECONDS,

@@ -28,7 +28,7 @@ def beat(name: str) -> None:
     if moment - _written.get(name, float("-inf")) < EVERY_SECONDS:
         return
     _written[name] = moment
-    fresh = connection.copy()  # type: ignore[no-untyped-call]
+    fresh = connection.copy()
     try:
         with fresh.cursor() as cursor:
             cursor.execute(BEAT, [name])
@@ -48,7 +48,7 @@ class BeatingScheduler(Scheduler):
 
     def setup_schedule(self) -> None:
         super().setup_schedule()
-        for entry in self.data.values():
+        for entry in self.schedule.values():
             entry.last_run_at -= timedelta(days=1)
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:

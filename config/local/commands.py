@@ -202,9 +202,18 @@ def port_to_serve() -> int:
 def start_programs(supervisor: Supervisor, python: Path, port: int) -> None:
     """Start web, worker and beat."""
     bin_folder = python.parent
-    web = [python, bin_folder / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    web: list[str | Path] = [
+        python,
+        bin_folder / "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     web += ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning", "config.wsgi:application"]
-    celery = [python, "-m", "celery", "--quiet", "--app", "config"]
+    celery: list[str | Path] = [python, "-m", "celery", "--quiet", "--app", "config"]
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     supervisor.add("web", web, "cyan")
     supervisor.add(

@@ -194,21 +194,18 @@ class Postgres:
             if time.monotonic() > deadline:
                 raise Problem(f"PostgreSQL did not answer within {START_SECONDS:.0f} s: see {self.log}.")
             time.sleep(0.05)
+        there = self._ask("psql", "-XqAt", "-d", self.url("postgres"), "-c", "SELECT datname FROM pg_database").split()
         for database in databases:
-            if not self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"):
-                self.psql(f'CREATE DATABASE "{database}"')
+            if database not in there:
+                self._ask("createdb", "--maintenance-db", self.url("postgres"), database)
 
-    def psql(self, statement: str) -> str:
-        """Run one statement and return what it prints."""
-        done = subprocess.run(
-            [str(self.bin / "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.url("postgres"), "-c", statement],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def _ask(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's client programs and return what it prints."""
+        command = [str(self.bin / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_plain())
         if done.returncode:
-            raise Problem(f"PostgreSQL refused a statement ({done.stderr.strip().splitlines()[-1]}): see {self.log}.")
-        return done.stdout.strip()
+            raise Problem(f"PostgreSQL refused us ({done.stderr.strip().splitlines()[-1]}): see {self.log}.")
+        return done.stdout
 
     def stop(self) -> None:
         """Stop the server at once, with its data complete on disk."""
@@ -241,7 +238,7 @@ class Postgres:
                 os.chown(path, self.owner, -1, follow_symlinks=False)
 
     def _copy_programs(self) -> Path:
-        """Copy the programs to where everybody may read them: PostgreSQL asks with access(), which knows no capability."""
+        """Copy the programs to where everybody may read them: PostgreSQL asks access(), which knows no capability."""
         self.copy = Path(tempfile.mkdtemp(prefix="jiexu-postgres-"))
         self.guard.remove_later(self.copy)
         wheel_folder = self.bin.parent.parent
