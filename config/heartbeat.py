@@ -49,7 +49,7 @@ class BeatingScheduler(Scheduler):
     def setup_schedule(self) -> None:
         super().setup_schedule()
         for entry in self.schedule.values():
-            entry.last_run_at -= timedelta(days=1)
+            entry.last_run_at = entry.default_now() - timedelta(days=1)
 
     def tick(self, *args: Any, **kwargs: Any) -> Any:
         beat("beat")
