@@ -68,20 +68,42 @@ def read(kind: str, name: str, *default: Any) -> Any:
         raise ImproperlyConfigured(f"{shown} is not a valid value: see config/settings.py for its form.") from error
 
 
+def read_bool(name: str, default: bool) -> bool:
+    """Read a switch; a word that is neither yes nor no is refused rather than taken for no."""
+    text = read("str", name, str(default)).strip().lower()
+    if text not in {"true", "yes", "on", "1", "false", "no", "off", "0"}:
+        raise ImproperlyConfigured(f"{name}={text!r} must be true or false.")
+    return text in {"true", "yes", "on", "1"}
+
+
+def read_field_keys() -> dict[str, bytes]:
+    """Read FIELD_KEYS: key id to key, the one that encrypts first."""
+    keys: dict[str, bytes] = {}
+    for item in read("str", "FIELD_KEYS").split(","):
+        key_id, colon, value = item.strip().partition(":")
+        if not colon or not key_id.isalnum() or key_id in keys:
+            raise ImproperlyConfigured(
+                "FIELD_KEYS must be id:base64[,id:base64…] with ids of letters and digits, each once."
+            )
+        keys[key_id] = key_bytes("FIELD_KEYS", value)
+    return keys
+
+
 # --- identity of the installation ---------------------------------------------------------------
-DEBUG: bool = read("bool", "DEBUG", False)
-DEMO: bool = read("bool", "DEMO", False)
+DEBUG: bool = read_bool("DEBUG", False)
+DEMO: bool = read_bool("DEMO", False)
 SECRET_KEY: str = read("str", "SECRET_KEY")
-FIELD_KEYS: dict[str, bytes] = {
-    key_id: key_bytes("FIELD_KEYS", value)
-    for key_id, _colon, value in (item.partition(":") for item in read("str", "FIELD_KEYS").split(","))
-}
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY must have 50 characters or more: make one with `openssl rand -base64 48`.")
+FIELD_KEYS: dict[str, bytes] = read_field_keys()
 LOOKUP_KEY: bytes = key_bytes("LOOKUP_KEY", read("str", "LOOKUP_KEY"))
 CASE_NUMBER_KEY: bytes = key_bytes("CASE_NUMBER_KEY", read("str", "CASE_NUMBER_KEY"))
 ALLOWED_HOSTS: list[str] = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = read("list", "CSRF_TRUSTED_ORIGINS", [])
 PUBLIC_URL: str = read("str", "PUBLIC_URL", "http://localhost:8000").rstrip("/")
 TRUSTED_PROXIES: int = read("int", "TRUSTED_PROXIES", 0)
+if TRUSTED_PROXIES < 0:
+    raise ImproperlyConfigured(f"TRUSTED_PROXIES={TRUSTED_PROXIES} must be 0 or more.")
 
 # --- what runs ----------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -221,7 +243,7 @@ USE_I18N = True
 USE_TZ = True
 
 # --- security -----------------------------------------------------------------------------------
-HTTPS: bool = read("bool", "HTTPS", not DEBUG)
+HTTPS: bool = read_bool("HTTPS", not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^livez$"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
@@ -264,7 +286,7 @@ DEFAULT_FROM_EMAIL: str = read("str", "EMAIL_FROM", "jiexu@localhost")
 SMS_GATEWAY_URL: str = read("str", "SMS_GATEWAY_URL", "")
 SMS_GATEWAY_KEY: str = read("str", "SMS_GATEWAY_KEY", "")
 SMS_FILE = Path(read("str", "SMS_FILE", str(BASE_DIR / ".run" / "sms.jsonl")))
-WEBHOOK_ALLOW_PRIVATE: bool = read("bool", "WEBHOOK_ALLOW_PRIVATE", False)
+WEBHOOK_ALLOW_PRIVATE: bool = read_bool("WEBHOOK_ALLOW_PRIVATE", False)
 
 # --- the rooms that may be replaced -------------------------------------------------------------
 # Area code -> dotted path of an EnrolmentRegistry; every other area reads our own tables.
@@ -273,7 +295,9 @@ ENROLMENT_REGISTRIES: dict[str, str] = read("dict", "ENROLMENT_REGISTRIES", {})
 # --- signs of life ------------------------------------------------------------------------------
 METRICS_TOKEN: str = read("str", "METRICS_TOKEN", "")
 # Backlog -> (function(now=…) giving the wait of its oldest due piece in seconds or None, seconds that are still well).
-HEALTH_BACKLOGS: dict[str, tuple[str, float]] = {}
+HEALTH_BACKLOGS: dict[str, tuple[str, float]] = {
+    "letters": ("notifications.outbox.oldest_unsent_age", 600.0),
+}
 
 # --- logs ---------------------------------------------------------------------------------------
 LOG_LEVEL: str = read("str", "LOG_LEVEL", "INFO").upper()

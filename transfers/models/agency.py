@@ -41,9 +41,7 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("User")
     )
     agency = models.ForeignKey(Agency, models.CASCADE, related_name="memberships", verbose_name=_("Agency"))
-    role = models.CharField(
-        _("Role"), max_length=20, choices=[(role.value, said_later(role.named)) for role in Role]
-    )
+    role = models.CharField(_("Role"), max_length=20, choices=[(role.value, said_later(role.named)) for role in Role])
 
     class Meta:
         verbose_name = _("Membership")

@@ -1,4 +1,4 @@
-"""The transfer case and its transition table. The methods only change fields; `transfers.actions.perform` calls them."""
+"""The transfer case and its transition table. The methods only change fields; `actions.perform` calls them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class TransferCase(models.Model):
     email = EncryptedTextField(context="case.email", blank=True, default="", verbose_name=_("E-mail"))
     language = models.CharField(_("Language"), max_length=10, default="zh-hans")
 
-    outbound_area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+", verbose_name=_("Outbound area"))
+    outbound_area = models.ForeignKey(
+        "transfers.Area", models.PROTECT, related_name="+", verbose_name=_("Outbound area")
+    )
     inbound_area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+", verbose_name=_("Inbound area"))
     outbound_agency = models.ForeignKey(
         "transfers.Agency", models.PROTECT, related_name="+", verbose_name=_("Outbound agency")

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from transfers.models.guards import AppendOnlyQuerySet, append_only, no_truncate
 from transfers.models.labels import said_later
+from transfers.rules.clockwork import Tally
 from transfers.rules.parties import Side
 from transfers.rules.routes import ClockKind
 
@@ -15,11 +16,16 @@ from transfers.rules.routes import ClockKind
 class Clock(models.Model):
     """One limit of one case, in working days of `area`'s calendar.
 
-    Runs since `running_since` with `used` of `budget` days gone before it; while paused, `paused_on` is set instead.
+    Every working day up to `counted_until` is in `used` or `paused_days`; what comes after belongs to the `status`.
     `plan` holds the instants of the alarms ahead, [{"code": "T-2", "at": "2026-05-06T09:00:00+08:00"}, …], `done` how
     many of them are behind, and `next_at` the next one (empty while paused or stopped): the only column a sweep looks
     at. Resuming plans anew as the next `generation`. Overdue is a question (`due_at` against now), never a flag.
     """
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        STOPPED = "stopped", _("Stopped")
 
     class Outcome(models.TextChoices):
         MET = "met", _("Met")
@@ -35,8 +41,8 @@ class Clock(models.Model):
     used = models.PositiveSmallIntegerField(_("Working days used"), default=0)
     paused_days = models.PositiveSmallIntegerField(_("Working days paused"), default=0)
     started_at = models.DateTimeField(_("Started at"))
-    running_since = models.DateField(null=True)
-    paused_on = models.DateField(null=True)
+    status = models.CharField(_("Status"), max_length=8, choices=Status.choices, default=Status.RUNNING)
+    counted_until = models.DateField()
     due_on = models.DateField(_("Last day"))
     due_at = models.DateTimeField(_("Due"))
     provisional = models.BooleanField(_("Provisional"), default=False)
@@ -50,17 +56,15 @@ class Clock(models.Model):
         verbose_name = _("Clock")
         constraints = [
             models.UniqueConstraint(
-                fields=["case", "kind"], name="clock_one_open_of_a_kind", condition=Q(stopped_at__isnull=True)
+                fields=["case", "kind"], name="clock_one_open_of_a_kind", condition=~Q(status="stopped")
             ),
             models.CheckConstraint(
-                name="clock_runs_pauses_or_stops",
-                condition=Q(stopped_at__isnull=False, running_since__isnull=True, paused_on__isnull=True)
-                | Q(stopped_at__isnull=True, running_since__isnull=False, paused_on__isnull=True)
-                | Q(stopped_at__isnull=True, running_since__isnull=True, paused_on__isnull=False),
+                name="clock_stopped_has_outcome",
+                condition=Q(status="stopped", stopped_at__isnull=False, outcome__in=["met", "late"])
+                | Q(status__in=["running", "paused"], stopped_at__isnull=True, outcome=""),
             ),
             models.CheckConstraint(
-                name="clock_alarms_only_when_running",
-                condition=Q(next_at__isnull=True) | Q(running_since__isnull=False),
+                name="clock_alarms_only_when_running", condition=Q(next_at__isnull=True) | Q(status="running")
             ),
         ]
         indexes = [
@@ -68,14 +72,15 @@ class Clock(models.Model):
             models.Index(
                 fields=["due_at"],
                 name="clock_supplement_due",
-                condition=Q(kind="SUPPLEMENT", running_since__isnull=False),
+                condition=Q(kind="SUPPLEMENT", status="running"),
             ),
             models.Index(fields=["case"], name="clock_case"),
         ]
 
     @property
-    def open(self) -> bool:
-        return self.stopped_at is None
+    def tally(self) -> Tally:
+        """The account of this clock, as the rules know it."""
+        return Tally(budget=self.budget, until=self.counted_until, used=self.used, paused=self.paused_days)
 
 
 class Alarm(models.Model):
@@ -84,7 +89,7 @@ class Alarm(models.Model):
     clock = models.ForeignKey(Clock, models.PROTECT, related_name="alarms")
     case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="alarms")
     generation = models.PositiveSmallIntegerField()
-    rung = models.CharField(max_length=12)
+    rung = models.CharField(max_length=30)
     planned_at = models.DateTimeField()
     fired_at = models.DateTimeField()
 

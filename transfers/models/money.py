@@ -20,7 +20,7 @@ M = MoneyState
 
 
 class Remittance(models.Model):
-    """What happens to the balance of one case. It opens when the sheet is sealed, NONE when there is nothing to move."""
+    """What happens to the balance of one case. Opens when the sheet is sealed; NONE when there is nothing to move."""
 
     case = models.OneToOneField("transfers.TransferCase", models.PROTECT, primary_key=True, related_name="remittance")
     state = FSMField(

@@ -141,20 +141,24 @@ def read_areas(path: Path) -> list[AreaRow]:
     """The rows of areas.csv. Raises ReferenceDataError with every fault: codes, parents, levels, dates, names."""
     problems: list[str] = []
     rows: list[AreaRow] = []
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines, strict=True)
-        if tuple(reader.fieldnames or ()) != AREA_COLUMNS:
-            raise ReferenceDataError([f"{path.name}: the columns must be {','.join(AREA_COLUMNS)}"])
-        for line in reader:
-            where = f"{path.name} line {reader.line_num}"
-            row = _area(line, where, problems)
-            if row is not None:
-                rows.append(row)
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            if tuple(reader.fieldnames or ()) != AREA_COLUMNS:
+                raise ReferenceDataError([f"{path.name}: the columns must be {','.join(AREA_COLUMNS)}"])
+            for line in reader:
+                row = _area(line, f"{path.name} line {reader.line_num}", problems)
+                if row is not None:
+                    rows.append(row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ReferenceDataError([f"{path.name}: not CSV in UTF-8 ({error})"]) from error
     by_code: dict[str, AreaRow] = {}
     for row in rows:
         if row.code in by_code:
             problems.append(f"{path.name}: {row.code} is listed twice")
         by_code[row.code] = row
+    if NATION not in by_code:
+        problems.append(f"{path.name}: the nation {NATION} is missing")
     for row in rows:
         if row.level == "nation":
             if row.code != NATION or row.parent:
@@ -286,7 +290,9 @@ def read_policy(path: Path) -> list[PolicyFile]:
             )
         ]
     except PolicyError as error:
-        raise ReferenceDataError([f"{path.name}: {n}: {text}" for n, text in error.details["problems"].items()]) from error
+        raise ReferenceDataError(
+            [f"{path.name}: {n}: {text}" for n, text in error.details["problems"].items()]
+        ) from error
     except (TypeError, ValueError, AttributeError) as error:
         raise ReferenceDataError([f"{path.name}: {error}"]) from error
 

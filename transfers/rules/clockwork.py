@@ -7,35 +7,40 @@ paused; and used + paused = the working days gone by.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from transfers.rules.workdays import Calendar
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A running stretch of a clock: since `start`, with `used` working days gone before it, of `budget`."""
+class Tally:
+    """The account of one clock: every working day up to and including `until` is in `used` or in `paused`."""
 
-    start: date
-    used: int
     budget: int
+    until: date
+    used: int = 0
+    paused: int = 0
 
     @property
     def left(self) -> int:
-        """Working days left at the start of the stretch; zero or less when it is already overdue."""
+        """Working days left after `until`; zero or less when the limit has been used up."""
         return self.budget - self.used
 
-    def due_on(self, calendar: Calendar, *, previous: date | None = None) -> date:
-        """The last day of the limit. An overdue clock keeps the day it missed (`previous`)."""
-        if self.left <= 0 and previous is not None:
-            return previous
-        return calendar.add(self.start, max(self.left, 0))
+    def due_on(self, calendar: Calendar, *, missed: date | None = None) -> date:
+        """The last day of the limit if it runs on from `until`. A limit already used up keeps the day it `missed`."""
+        if self.left <= 0 and missed is not None:
+            return missed
+        return calendar.add(self.until, max(self.left, 0))
 
-    def used_by_end_of(self, calendar: Calendar, day: date) -> int:
-        """Working days used when the clock is stopped on `day`, that day included."""
-        return self.used + calendar.count(self.start, day)
+    def run(self, calendar: Calendar, day: date) -> Tally:
+        """Count the working days after `until`, up to and including `day`, as used."""
+        return replace(self, used=self.used + calendar.count(self.until, day), until=max(self.until, day))
 
-    def used_when_paused(self, calendar: Calendar, day: date) -> int:
-        """Working days used when the clock is paused on `day`; that day itself belongs to the pause."""
-        return self.used + calendar.count(self.start, max(self.start, day - timedelta(days=1)))
+    def pause(self, calendar: Calendar, day: date) -> Tally:
+        """Used up to the day before; `day` itself belongs to the pause."""
+        return self.run(calendar, day - timedelta(days=1))
+
+    def resume(self, calendar: Calendar, day: date) -> Tally:
+        """Count the working days after `until`, up to and including `day`, as paused."""
+        return replace(self, paused=self.paused + calendar.count(self.until, day), until=max(self.until, day))

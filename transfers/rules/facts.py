@@ -9,7 +9,7 @@ from transfers.rules.months import Period
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentFact:
-    """One enrolment. `status` is psn_insu_stas, `scheme` insutype, `account_kind` hi_type (1 has a personal account)."""
+    """One enrolment. `status` is psn_insu_stas, `scheme` insutype, `account_kind` hi_type (1 has an account)."""
 
     scheme: str
     status: str

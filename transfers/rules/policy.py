@@ -62,7 +62,10 @@ class PolicyError(Refusal):
     def __init__(self, problems: Mapping[str, str]) -> None:
         listed = ";".join(f"{name}: {text}" for name, text in problems.items())
         super().__init__(
-            "J-POLICY", f"政策参数有误:{listed}", f"Policy values are wrong: {listed}", details={"problems": dict(problems)}
+            "J-POLICY",
+            f"政策参数有误:{listed}",
+            f"Policy values are wrong: {listed}",
+            details={"problems": dict(problems)},
         )
 
 
@@ -71,7 +74,7 @@ def resolve(layers: Sequence[Mapping[str, Any]]) -> Policy:
     merged: dict[str, Any] = {}
     for layer in layers:
         merged.update(layer)
-    problems: dict[str, str] = {name: "unknown switch" for name in merged.keys() - _NAMES}
+    problems: dict[str, str] = dict.fromkeys(merged.keys() - _NAMES, "unknown switch")
     for name in merged.keys() & {"out_days", "in_days", "supplement_days", "supplement_max", "fund_watch_days"}:
         if not isinstance(merged[name], int) or isinstance(merged[name], bool) or merged[name] < 1:
             problems[name] = "must be a whole number of at least 1"

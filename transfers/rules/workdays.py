@@ -406,6 +406,11 @@ def due_instant(day: date, close_of_business: time | None = None) -> datetime:
     return datetime.combine(day, close_of_business, tzinfo=ZONE)
 
 
+def last_day_of(due_at: datetime) -> date:
+    """The last day of a limit that runs out at `due_at`: 24:00 belongs to the day that it ends."""
+    return local_date(due_at - timedelta(microseconds=1))
+
+
 def opening(day: date, opens_at: time) -> datetime:
     """The instant at which business opens on `day`, in Asia/Shanghai."""
     return datetime.combine(day, opens_at, tzinfo=ZONE)

@@ -1,0 +1,178 @@
+"""The one access gate: who somebody is here, which cases they see, and whether they may take a step.
+
+Authority is membership in an agency. A superuser without one sees no case; nobody is exempt from four-eyes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Q, QuerySet
+
+from transfers.models import Agency, Area, Membership, Partner, Remittance, TransferCase
+from transfers.models.moves import Move
+from transfers.rules.errors import Refusal, refusal
+from transfers.rules.parties import Named, Role, Side
+
+
+class ActorKind(StrEnum):
+    STAFF = "staff"
+    PERSON = "person"
+    PARTNER = "partner"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `roles` by agency; `below` the agencies seen read-only; `everything` for the nation's staff."""
+
+    kind: ActorKind
+    name: str = ""
+    user_id: int | None = None
+    roles: Mapping[int, frozenset[Role]] = field(default_factory=dict)
+    below: frozenset[int] = frozenset()
+    everything: bool = False
+    partner_id: int | None = None
+    case_id: int | None = None
+
+    def has(self, agency_id: int | None, *roles: Role) -> bool:
+        """Whether the actor holds any of `roles` in that agency."""
+        return agency_id is not None and not self.roles.get(agency_id, frozenset()).isdisjoint(roles)
+
+    def holds(self, *roles: Role) -> bool:
+        """Whether the actor holds any of `roles` anywhere."""
+        return any(not held.isdisjoint(roles) for held in self.roles.values())
+
+
+SYSTEM = Actor(ActorKind.SYSTEM, name="系统")
+
+
+def actor_for(user: AbstractBaseUser | AnonymousUser) -> Actor:
+    """The actor that a signed-in user is. One who is not signed in, or not active, has no roles."""
+    if not user.is_authenticated or not user.is_active or user.pk is None:
+        return Actor(ActorKind.STAFF)
+    kept: Actor | None = getattr(user, "_jiexu_actor", None)
+    if kept is not None:
+        return kept
+    roles: dict[int, set[Role]] = {}
+    above: list[int] = []
+    everything = False
+    for row in Membership.objects.filter(user_id=user.pk).select_related("agency__area"):
+        roles.setdefault(row.agency_id, set()).add(Role(row.role))
+        if row.agency.area.level == Area.Level.PROVINCE:
+            above.append(row.agency_id)
+        everything = everything or row.agency.area.level == Area.Level.NATION
+    below = frozenset(Agency.objects.filter(parent__in=above).values_list("id", flat=True)) if above else frozenset()
+    actor = Actor(
+        ActorKind.STAFF,
+        name=str(user),
+        user_id=user.pk,
+        roles={agency: frozenset(held) for agency, held in roles.items()},
+        below=below,
+        everything=everything,
+    )
+    user._jiexu_actor = actor  # type: ignore[union-attr] # kept for this request: users are loaded anew on each
+    return actor
+
+
+def partner_actor(partner: Partner) -> Actor:
+    """The actor that a connected platform is."""
+    return Actor(ActorKind.PARTNER, name=partner.name, partner_id=partner.pk)
+
+
+def person_actor(case: TransferCase) -> Actor:
+    """The person of one case, after the one-time code to the phone on file."""
+    return Actor(ActorKind.PERSON, name=case.name, case_id=case.pk)
+
+
+def visible_cases(actor: Actor) -> QuerySet[TransferCase]:
+    """The cases that the actor may see: the only way to obtain any."""
+    everyone = TransferCase.objects.all()
+    match actor.kind:
+        case ActorKind.SYSTEM:
+            return everyone
+        case ActorKind.PERSON:
+            return everyone.filter(pk=actor.case_id)
+        case ActorKind.PARTNER:
+            return everyone.filter(partner_id=actor.partner_id)
+    if actor.everything:
+        return everyone
+    agencies = [*actor.roles, *actor.below]
+    if not agencies:
+        return everyone.none()
+    return everyone.filter(Q(outbound_agency__in=agencies) | Q(inbound_agency__in=agencies))
+
+
+def sees(actor: Actor, case: TransferCase) -> bool:
+    """Whether `visible_cases` would hold this case, without asking the database."""
+    match actor.kind:
+        case ActorKind.SYSTEM:
+            return True
+        case ActorKind.PERSON:
+            return actor.case_id == case.pk
+        case ActorKind.PARTNER:
+            return actor.partner_id is not None and actor.partner_id == case.partner_id
+    if actor.everything:
+        return True
+    parties = {case.outbound_agency_id, case.inbound_agency_id}
+    return not parties.isdisjoint(actor.roles) or not parties.isdisjoint(actor.below)
+
+
+def find_case(actor: Actor, *, number: str = "", pk: int | None = None) -> TransferCase:
+    """The case, or the one refusal that serves for "none" and "not yours" alike."""
+    wanted = visible_cases(actor).filter(pk=pk) if pk is not None else visible_cases(actor).filter(number=number)
+    case = wanted.select_related(
+        "outbound_area__parent", "inbound_area__parent", "outbound_agency", "inbound_agency", "owner", "person"
+    ).first()
+    if case is None:
+        raise refusal("J-NOT-FOUND")
+    return case
+
+
+def agency_on(case: TransferCase, side: Side) -> int | None:
+    """The agency that stands on that side of the case."""
+    return {Side.OUT: case.outbound_agency_id, Side.IN: case.inbound_agency_id}.get(side)
+
+
+def acting_agency(actor: Actor, case: TransferCase, move: Move) -> int | None:
+    """In which agency's name the actor would take this step; J-NOT-FOUND or J-NOT-YOURS when they may not.
+
+    An applicant's step is theirs, their platform's, or at a window the staff's whose role the move names.
+    """
+    if not sees(actor, case):
+        raise refusal("J-NOT-FOUND")
+    if move.side is Side.SYSTEM:
+        if actor.kind is ActorKind.SYSTEM:
+            return None
+        raise not_yours(move)
+    if move.side is Side.APPLICANT and actor.kind is not ActorKind.STAFF:
+        return None
+    sides = (Side.OUT, Side.IN) if move.side is Side.APPLICANT else (move.side,)
+    for side in sides:
+        if actor.has(agency_on(case, side), *(role for role in move.roles if _belongs(role, side))):
+            return agency_on(case, side)
+    raise not_yours(move)
+
+
+def _belongs(role: Role, side: Side) -> bool:
+    """Handlers and reviewers act on their own side only; other roles on the side where their agency stands."""
+    return not role.value.startswith(("out_", "in_")) or role.value.startswith(f"{side.value}_")
+
+
+def check_four_eyes(actor: Actor, case: TransferCase, remittance: Remittance | None, move: Move) -> None:
+    """Handler and reviewer of one step are different people. Nobody is exempt."""
+    for column in move.four_eyes:
+        row = case if hasattr(case, column) else remittance
+        if actor.user_id is not None and getattr(row, column, None) == actor.user_id:
+            raise refusal("J-FOUR-EYES")
+
+
+def not_yours(move: Move) -> Refusal:
+    who = [role.named for role in move.roles] or [Side(move.side).named]
+    named = Named("、".join(w.zh for w in who), " / ".join(w.en for w in who))
+    zh = named.zh if move.side not in (Side.OUT, Side.IN) else f"{move.side.named.zh}{named.zh}"
+    en = named.en if move.side not in (Side.OUT, Side.IN) else f"{named.en} ({move.side.named.en})"
+    return refusal("J-NOT-YOURS", what=move.zh, what_en=move.en, who=zh, who_en=en)

@@ -1,0 +1,285 @@
+"""The one door: every change of a case or of its money goes through `perform`."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from notifications import outbox
+from transfers import letters
+from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
+from transfers.actions.effects import EFFECTS, Context, Effect
+from transfers.models import MOVES, CaseEvent, Remittance, TransferCase
+from transfers.models.moves import Declared, Field, Move, Step
+from transfers.rules.codes import LISTS
+from transfers.rules.errors import refusal
+from transfers.rules.parties import Side
+from transfers.rules.routes import ClockKind, MoneyState, State, clock_effects
+from transfers.rules.workdays import ZONE
+from transfers.sla import clocks
+
+NOTE_MAX, TEXT_MAX = 500, 60
+MONEY_MAX_FEN = 10_000_000_00
+_CASE_JOINS = (
+    "person",
+    "outbound_area__parent",
+    "inbound_area__parent",
+    "outbound_agency",
+    "inbound_agency",
+    "owner",
+    "partner",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What `perform` did: the case as it is now, and the event of each step (the system's own that followed, too)."""
+
+    case: TransferCase
+    events: list[CaseEvent]
+
+
+@transaction.atomic
+def perform(
+    case: TransferCase | int,
+    transition: str,
+    actor: Actor,
+    *,
+    version: int,
+    reason: str = "",
+    note: str = "",
+    data: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Done:
+    """Take one step of a case, whole or not at all.
+
+    Locks the case and reads it again; refuses (`Refusal` with a code) when the actor may not see it, may not take this
+    step, acts on an older `version`, handled the step that they now review, or when the state, reason, note or data do
+    not fit. Then: the effect of the step, the django-fsm transition, the clocks, one event, the letters.
+    """
+    now = now or timezone.now()
+    declared = MOVES.get(transition)
+    if declared is None:
+        raise refusal("J-UNKNOWN-STEP", name=transition[:40])
+    move = declared.move
+    locked = (
+        TransferCase.objects.select_for_update(of=("self",))
+        .select_related(*_CASE_JOINS)
+        .filter(pk=case if isinstance(case, int) else case.pk)
+        .first()
+    )
+    if locked is None:
+        raise refusal("J-NOT-FOUND")
+    agency = acting_agency(actor, locked, move)
+    if version != locked.version:
+        raise _stale(locked)
+    remittance = Remittance.objects.select_for_update().filter(case=locked).first() if locked.info.stage >= 4 else None
+    _check_state(locked, remittance, declared)
+    check_four_eyes(actor, locked, remittance, move)
+    if move.owned and locked.owner_id != actor.user_id:
+        raise refusal("J-NOT-OWNER", owner=str(locked.owner or "—"))
+    step = Step(
+        user_id=actor.user_id,
+        now=now,
+        reason=_clean_reason(move, reason),
+        note=_clean_note(move, note),
+        data=_clean_data(move, data or {}),
+    )
+    return _Course(locked, remittance, now).run(declared, step, actor, agency)
+
+
+class _Course:
+    """One passage through the door: the step asked for, then the system's own steps that follow from it."""
+
+    def __init__(self, case: TransferCase, remittance: Remittance | None, now: datetime) -> None:
+        self.case, self.remittance, self.now = case, remittance, now
+        self.clocks_stand_for = State(case.state)
+        self.money_acted = remittance.info.acts if remittance else None
+        self.events: list[CaseEvent] = []
+        self.drafts: list[outbox.Draft] = []
+
+    def run(self, declared: Declared, step: Step, actor: Actor, agency: int | None) -> Done:
+        queue = deque([(declared, step, actor, agency)])
+        while queue:
+            declared, step, actor, agency = queue.popleft()
+            effect = self._effect(declared, step, actor)
+            queue.extend((MOVES[name], Step(None, self.now, data=data), SYSTEM, None) for name, data in effect.then)
+            self._take(declared, step, actor, agency, effect, last=not queue)
+        outbox.post(self.drafts, now=self.now)
+        return Done(self.case, self.events)
+
+    def _effect(self, declared: Declared, step: Step, actor: Actor) -> Effect:
+        function = EFFECTS.get(declared.name)
+        if function is None:
+            return Effect()
+        context = Context(self.case, actor, step, self.remittance)
+        effect = function(context)
+        self.remittance = context.remittance
+        return effect
+
+    def _take(
+        self, declared: Declared, step: Step, actor: Actor, agency: int | None, effect: Effect, *, last: bool
+    ) -> None:
+        """Run the transition and write what it means, so that the row, its clocks and its event agree."""
+        case, money = self.case, self.remittance
+        from_state, from_money = case.state, money.state if money else ""
+        subject = case if declared.machine == "case" else money
+        getattr(subject, declared.name)(step)
+        case.version += 1
+        if case.state != from_state:
+            case.state_since = self.now
+        if case.info.terminal:
+            case.closed_at = self.now
+        if money is not None and declared.machine == "money":
+            money.holder_id = self._agency(money.info.acts)
+            money.save()
+        self._hand_over()
+        told = self._move_clocks() if last else []
+        case.save()
+        event = CaseEvent(
+            case=case,
+            version=case.version,
+            at=self.now,
+            name=declared.name,
+            actor_kind=actor.kind.value,
+            actor_id=actor.user_id,
+            actor_name=actor.name if actor.user_id or actor.partner_id else "",
+            side=declared.move.side.value,
+            agency_id=agency,
+            from_state=from_state,
+            to_state=case.state,
+            from_money=from_money,
+            to_money=money.state if money else "",
+            reason=step.reason,
+            note=step.note,
+            clocks=told,
+            data=effect.data,
+        )
+        event.save(force_insert=True)
+        self.events.append(event)
+        self.drafts += letters.for_move(case, declared, step)
+
+    def _hand_over(self) -> None:
+        """Who must act now. While only money is outstanding, that is the side on which the money stands."""
+        acts = self.case.info.acts
+        if self.case.state == State.RELATION_DONE and self.remittance is not None:
+            acts = self.remittance.info.acts
+        self.case.acts = acts.value
+        # An applicant's turn stays on the desk of the agency that waits for it.
+        self.case.holder_id = self._agency(Side.OUT if acts is Side.APPLICANT else acts)
+        if self.case.info.terminal:
+            self.case.holder_id = None
+
+    def _agency(self, side: Side) -> int | None:
+        return {Side.OUT: self.case.outbound_agency_id, Side.IN: self.case.inbound_agency_id}.get(side)
+
+    def _move_clocks(self) -> list[dict[str, Any]]:
+        """Start, pause, resume and stop what the states say; the money watch starts anew when the other side has it."""
+        case, state = self.case, State(self.case.state)
+        effects = clock_effects(self.clocks_stand_for, state)
+        money_acts = self.remittance.info.acts if self.remittance else None
+        if self.clocks_stand_for == state == State.RELATION_DONE and money_acts != self.money_acted:
+            effects = [(ClockKind.FUND, "stop"), (ClockKind.FUND, "start")]
+        side = Side.IN if case.acts == Side.IN else Side.OUT
+        told = clocks.apply(case, effects, side=side, now=self.now)
+        if told:
+            case.due_at = clocks.main_due_at(case)
+        self.clocks_stand_for, self.money_acted = state, money_acts
+        return told
+
+
+def _check_state(case: TransferCase, remittance: Remittance | None, declared: Declared) -> None:
+    """The transition must be declared for where the case, or its money, stands now."""
+    subject = case if declared.machine == "case" else remittance
+    if subject is None or subject.state not in declared.sources:
+        info = case.info if declared.machine == "case" else MoneyState(remittance.state if remittance else "NONE").info
+        raise refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=declared.move.zh, what_en=declared.move.en)
+
+
+def _stale(case: TransferCase) -> Exception:
+    """Somebody else acted meanwhile: say who, what and when."""
+    event = CaseEvent.objects.filter(case=case, version=case.version).select_related("actor").first()
+    move = MOVES[event.name].move if event else None
+    return refusal(
+        "J-STALE",
+        who=(event.actor_name if event else "") or "系统",
+        at=event.at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S") if event else "",
+        what=move.zh if move else "",
+        what_en=move.en if move else "",
+        version=case.version,
+    )
+
+
+def _clean_reason(move: Move, reason: str) -> str:
+    if not move.reasons:
+        return ""
+    if reason not in LISTS[move.reasons]:
+        raise refusal("J-REASON", allowed=sorted(LISTS[move.reasons]))
+    return reason
+
+
+def _clean_note(move: Move, note: str) -> str:
+    note = note.strip()
+    if move.note and not note:
+        raise refusal("J-NOTE")
+    if len(note) > NOTE_MAX or _has_control(note):
+        raise refusal(
+            "J-FIELD",
+            field="说明",
+            problem=f"不能超过{NOTE_MAX}字,也不能含控制字符",
+            problem_en=f"at most {NOTE_MAX} characters, no control characters",
+        )
+    return note
+
+
+def _has_control(text: str) -> bool:
+    return any(
+        unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in "\n\r\t" for character in text
+    )
+
+
+def _clean_data(move: Move, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Data as the step declares it. The system's own steps carry values that were made here and are passed on."""
+    if move.side is Side.SYSTEM:
+        return data
+    if unknown := sorted(data.keys() - {field.name for field in move.fields}):
+        raise refusal("J-FIELDS", fields=", ".join(name[:40] for name in unknown))
+    return {field.name: _clean_field(field, data.get(field.name)) for field in move.fields}
+
+
+def _clean_field(field: Field, value: Any) -> Any:
+    text = "" if value is None else str(value).strip()
+    if not text:
+        if field.required:
+            raise _wrong(field, "必须填写", "it is required")
+        return None
+    match field.kind:
+        case "money":
+            try:
+                fen = Decimal(text.replace(",", "")) * 100
+            except InvalidOperation:
+                raise _wrong(field, "请填写金额,如 1234.56", "write an amount like 1234.56") from None
+            if not fen.is_finite() or fen != int(fen) or not 0 < fen <= MONEY_MAX_FEN:
+                raise _wrong(field, "金额须大于零、最多两位小数", "above zero, with at most two decimals")
+            return int(fen)
+        case "date":
+            try:
+                return date.fromisoformat(text).isoformat()
+            except ValueError:
+                raise _wrong(field, "请填写日期,如 2026-05-06", "write a date like 2026-05-06") from None
+        case _:
+            if len(text) > TEXT_MAX or _has_control(text):
+                raise _wrong(field, f"不能超过{TEXT_MAX}字", f"at most {TEXT_MAX} characters")
+            return text
+
+
+def _wrong(field: Field, zh: str, en: str) -> Exception:
+    return refusal("J-FIELD", field=field.zh, problem=zh, problem_en=en, name=field.name)

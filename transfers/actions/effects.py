@@ -1,0 +1,47 @@
+"""What a step does beside moving the state: registered by the name of the transition.
+
+An effect runs inside the transaction of `perform`, after everything has been checked and before the state changes. It
+may refuse; it returns what to write into the event, and the system's own steps that follow at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from transfers.access import Actor
+from transfers.models import Remittance, TransferCase
+from transfers.models.moves import Step
+
+
+@dataclass(slots=True)
+class Context:
+    """What an effect works on. `remittance` is None until the sheet is sealed."""
+
+    case: TransferCase
+    actor: Actor
+    step: Step
+    remittance: Remittance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """`data` goes into the event; `then` names the system's steps that follow, with their data."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    then: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+Function = Callable[[Context], Effect]
+EFFECTS: dict[str, Function] = {}
+
+
+def effect(name: str) -> Callable[[Function], Function]:
+    """Register the effect of the transition called `name`."""
+
+    def register(function: Function) -> Function:
+        EFFECTS[name] = function
+        return function
+
+    return register

@@ -1,0 +1,330 @@
+"""Applications: taking one in, and asking both areas before it is accepted (医保办发〔2021〕43号 Art. 6–8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from accounts.crypto import lookup_hash
+from transfers.access import SYSTEM, Actor, ActorKind
+from transfers.actions.door import perform
+from transfers.models import Agency, Person, TransferCase
+from transfers.policies import applying
+from transfers.registry import RegistryUnavailable, registry_for
+from transfers.rules import casenumber, identity
+from transfers.rules.errors import Refusal, refusal
+from transfers.rules.facts import Application, AreaFacts
+from transfers.rules.parties import Applicant, Channel, Scheme, Side
+from transfers.rules.precheck import Failure, Question, precheck
+from transfers.rules.routes import State
+from transfers.rules.workdays import local_date
+
+# How long to wait after a registry did not answer: minutes, by attempt.
+RETRY_MINUTES = (1, 2, 5, 10, 30, 60)
+OPEN_CASE = "case_one_open_per_person"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanApplication:
+    """An application whose every field has been checked by itself."""
+
+    name: str
+    identity_type: str
+    identity_number: str
+    birth_date: date | None
+    sex: str
+    phone: str
+    email: str
+    outbound: Agency
+    inbound: Agency
+    outbound_scheme: str
+    inbound_scheme: str
+    applicant: str
+    applicant_name: str
+    employer_code: str
+    remarks: str
+    language: str
+
+
+FIELDS = (
+    "name",
+    "identity_type",
+    "identity_number",
+    "phone",
+    "email",
+    "outbound_area",
+    "inbound_area",
+    "outbound_scheme",
+    "inbound_scheme",
+    "applicant",
+    "applicant_name",
+    "employer_code",
+    "remarks",
+    "language",
+)
+
+
+def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
+    """Check every field of an application; `J-INPUT` lists all problems by field, none is hidden by another."""
+    problems: dict[str, dict[str, str]] = {}
+
+    def attempt(name: str, check: Callable[[str], Any], *, default: str = "") -> Any:
+        value = raw.get(name, default)
+        if value is None:
+            value = default
+        try:
+            if not isinstance(value, str):
+                raise refusal("J-FIELD", field=name, problem="应为文字", problem_en="must be text")
+            return check(value)
+        except Refusal as error:
+            problems[name] = {"code": error.code, "zh": error.zh, "en": error.en}
+            return None
+
+    for name in sorted(raw.keys() - set(FIELDS)):
+        problems[str(name)[:40]] = _problem(refusal("J-FIELDS", fields=str(name)[:40]))
+    today = local_date(now)
+    document = attempt("identity_type", _choice("identity_type", [d.value for d in identity.Document]), default="01")
+    checked = attempt("identity_number", lambda text: identity.require(document or "01", text, today=today))
+    applicant = attempt("applicant", _choice("applicant", list(Applicant)), default=Applicant.SELF.value)
+    cleaned = CleanApplication(
+        name=attempt("name", identity.clean_name),
+        identity_type=document,
+        identity_number=checked.number if checked else "",
+        birth_date=checked.birth_date if checked else None,
+        sex=checked.sex.value if checked and checked.sex else "",
+        phone=attempt("phone", identity.clean_phone),
+        email=attempt("email", _email),
+        outbound=attempt("outbound_area", _agency),
+        inbound=attempt("inbound_area", _agency),
+        outbound_scheme=attempt("outbound_scheme", _choice("outbound_scheme", list(Scheme)), default="310"),
+        inbound_scheme=attempt("inbound_scheme", _choice("inbound_scheme", list(Scheme)), default="310"),
+        applicant=applicant,
+        applicant_name=attempt("applicant_name", lambda text: _text("applicant_name", text, 80)),
+        employer_code=attempt("employer_code", lambda text: identity.clean_uscc(text) if text.strip() else ""),
+        remarks=attempt("remarks", lambda text: _text("remarks", text, 500)),
+        language=attempt("language", _choice("language", ["zh-hans", "en"]), default="zh-hans"),
+    )
+    if applicant == Applicant.EMPLOYER and not cleaned.employer_code and "employer_code" not in problems:
+        problems["employer_code"] = _problem(
+            refusal("J-FIELD", field="统一社会信用代码", problem="单位申请时必填", problem_en="required of an employer")
+        )
+    if problems:
+        raise Refusal(
+            "J-INPUT",
+            "提交的内容有误,请按提示修改。",
+            "The input is not valid. Correct what is listed.",
+            http_status=422,
+            details={"fields": problems},
+        )
+    return cleaned
+
+
+def submit(
+    application: CleanApplication, actor: Actor, *, channel: Channel, now: datetime | None = None
+) -> TransferCase:
+    """Take an application in: the person, the case with its number, and the step `submit`. Prechecks come after."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        case = TransferCase(
+            number=_next_number(now),
+            person=_person(application),
+            name=application.name,
+            phone=application.phone,
+            email=application.email,
+            language=application.language,
+            outbound_area_id=application.outbound.area_id,
+            inbound_area_id=application.inbound.area_id,
+            outbound_agency=application.outbound,
+            inbound_agency=application.inbound,
+            outbound_scheme=application.outbound_scheme,
+            inbound_scheme=application.inbound_scheme,
+            applicant=application.applicant,
+            applicant_name=application.applicant_name,
+            employer_code=application.employer_code,
+            remarks=application.remarks,
+            channel=channel.value,
+            partner_id=actor.partner_id,
+            applied_at=now,
+            state_since=now,
+        )
+        case.save(force_insert=True)
+        # The case did not exist a moment ago: an enrollee's own application acts on it from here on.
+        mine = actor if actor.kind is not ActorKind.PERSON else Actor(ActorKind.PERSON, actor.name, case_id=case.pk)
+        return perform(case, "submit", mine, version=0, now=now).case
+
+
+def apply(raw: Mapping[str, Any], actor: Actor, *, channel: Channel, now: datetime | None = None) -> TransferCase:
+    """Check, take in and precheck at once: the applicant hears the answer, all reasons together, right away.
+
+    A registry that does not answer leaves the case SUBMITTED; the sweep tries again.
+    """
+    now = now or timezone.now()
+    case = submit(clean(raw, now=now), actor, channel=channel, now=now)
+    return decide(case.pk, now=now)
+
+
+def decide(case_id: int, *, now: datetime | None = None) -> TransferCase:
+    """Ask both areas about a SUBMITTED case and accept or refuse it. Safe to run twice: the second finds it done."""
+    now = now or timezone.now()
+    case = TransferCase.objects.select_related("person", "outbound_area", "inbound_area").get(pk=case_id)
+    if case.state != State.SUBMITTED:
+        return case
+    try:
+        # Outside the transaction: another area's system may be slow.
+        outbound = registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
+        inbound = registry_for(case.inbound_area_id).facts(case.person, case.inbound_area_id)
+    except RegistryUnavailable:
+        minutes = RETRY_MINUTES[min(case.precheck_attempts, len(RETRY_MINUTES) - 1)]
+        return _settle(case, "defer", {"again_at": now + timedelta(minutes=minutes)}, now)
+    failures = failures_of(case, outbound, inbound, now=now)
+    if any(failure.blocking for failure in failures):
+        return _settle(case, "refuse", {"failures": _told(failures)}, now)
+    today = local_date(now)
+    pins = {
+        "failures": _told(failures),
+        "outbound_policy_id": applying(case.outbound_area_id, today).id,
+        "inbound_policy_id": applying(case.inbound_area_id, today).id,
+    }
+    try:
+        return _settle(case, "accept", pins, now)
+    except IntegrityError as error:
+        if OPEN_CASE not in str(error):
+            raise
+        # Another application of the same person was accepted between the question and the answer.
+        return _settle(case, "refuse", {"failures": _told([Failure("V-P-03", Side.APPLICANT)])}, now)
+
+
+def failures_of(case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, *, now: datetime) -> list[Failure]:
+    """The rules of both sides, on the facts of both areas."""
+    today = local_date(now)
+    open_case = (
+        TransferCase.objects.filter(person=case.person, accepted_at__isnull=False, closed_at__isnull=True)
+        .exclude(pk=case.pk)
+        .values_list("number", flat=True)
+        .first()
+    )
+    return precheck(
+        Question(
+            application=Application(
+                name=case.name,
+                identity_valid=identity.check(case.person.identity_type, case.person.identity_number, today=today).ok,
+                outbound_area=case.outbound_area_id,
+                inbound_area=case.inbound_area_id,
+                outbound_scheme=case.outbound_scheme,
+                inbound_scheme=case.inbound_scheme,
+            ),
+            outbound=outbound,
+            inbound=inbound,
+            outbound_policy=applying(case.outbound_area_id, today).policy,
+            inbound_policy=applying(case.inbound_area_id, today).policy,
+            open_case=open_case or "",
+        )
+    )
+
+
+def person_hashes(identity_type: str, identity_number: str) -> tuple[bytes, bytes]:
+    """The keyed hashes that find a person and confirm the last six characters."""
+    return (
+        lookup_hash(f"{identity_type}:{identity_number}", context="person.identity"),
+        lookup_hash(identity_number[-6:], context="person.tail"),
+    )
+
+
+def _settle(case: TransferCase, transition: str, data: Mapping[str, Any], now: datetime) -> TransferCase:
+    """Take a system step; when another worker was faster, its outcome stands."""
+    try:
+        return perform(case, transition, SYSTEM, version=case.version, data=data, now=now).case
+    except Refusal as error:
+        if error.code not in ("J-STALE", "J-NOT-NOW"):
+            raise
+        return TransferCase.objects.get(pk=case.pk)
+
+
+def _told(failures: list[Failure]) -> list[dict[str, Any]]:
+    return [{"code": f.code, "side": f.side.value, "blocking": f.blocking} for f in failures]
+
+
+def _next_number(now: datetime) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('transfers_case_number_seq')")
+        return casenumber.number(cursor.fetchone()[0], local_date(now).year, settings.CASE_NUMBER_KEY)
+
+
+def _person(application: CleanApplication) -> Person:
+    """The person with this identity; created when the hub has not met them. Safe when two applications race."""
+    found, tail = person_hashes(application.identity_type, application.identity_number)
+    person, _created = Person.objects.get_or_create(
+        identity_hash=found,
+        defaults={
+            "identity_type": application.identity_type,
+            "identity_number": application.identity_number,
+            "tail_hash": tail,
+            "name": application.name,
+            "birth_date": application.birth_date,
+            "sex": application.sex,
+        },
+    )
+    return person
+
+
+def _problem(error: Refusal) -> dict[str, str]:
+    return {"code": error.code, "zh": error.zh, "en": error.en}
+
+
+def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
+    values = [str(getattr(item, "value", item)) for item in allowed]
+
+    def check(text: str) -> str:
+        if text not in values:
+            raise refusal(
+                "J-FIELD",
+                field=name,
+                problem=f"应为 {'、'.join(values)} 之一",
+                problem_en=f"one of {', '.join(values)}",
+            )
+        return text
+
+    return check
+
+
+def _agency(code: str) -> Agency:
+    """The agency of a pooling area that is valid today."""
+    agency = (
+        Agency.objects.select_related("area__parent")
+        .filter(area_id=code[:6], area__pooling=True, area__valid_to__isnull=True, valid_to__isnull=True)
+        .first()
+    )
+    if agency is None or len(code) != 6:
+        raise refusal("J-AREA", code=code[:12])
+    return agency
+
+
+def _email(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return ""
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise refusal("J-FIELD", field="电子邮箱", problem="格式不正确", problem_en="not an e-mail address") from None
+    return text
+
+
+def _text(name: str, text: str, limit: int) -> str:
+    text = text.strip()
+    if len(text) > limit or any(ord(character) < 32 and character not in "\n\t" for character in text):
+        raise refusal(
+            "J-FIELD",
+            field=name,
+            problem=f"不能超过{limit}字,也不能含控制字符",
+            problem_en=f"at most {limit} characters, no control characters",
+        )
+    return text

@@ -1,0 +1,78 @@
+"""What time alone brings about: alarms, supplements that ran out, prechecks to try again. Run by beat each minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from transfers.access import SYSTEM
+from transfers.actions.door import perform
+from transfers.actions.intake import decide
+from transfers.models import Clock, TransferCase
+from transfers.rules.errors import Refusal
+from transfers.sla.sweep import Fired, fire_due
+
+log = structlog.get_logger(__name__)
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did. `truncated` says that more was due than one sweep takes; the next goes on."""
+
+    fired: Fired = field(default_factory=Fired)
+    lapsed: int = 0
+    decided: int = 0
+    failed: int = 0
+    truncated: bool = False
+
+
+def sweep(*, now: datetime) -> Swept:
+    """Do everything that is due at `now`. Safe to run any number of times, at once, and late."""
+    fired = fire_due(now=now)
+    lapsed, lapse_failures = _each(
+        Clock.objects.filter(kind="SUPPLEMENT", status=Clock.Status.RUNNING, due_at__lte=now)
+        .order_by("due_at")
+        .values_list("case_id", flat=True)[:AT_ONCE],
+        lambda case_id: _lapse(case_id, now),
+    )
+    decided, decide_failures = _each(
+        TransferCase.objects.filter(precheck_at__lte=now)
+        .order_by("precheck_at")
+        .values_list("pk", flat=True)[:AT_ONCE],
+        lambda case_id: bool(decide(case_id, now=now)),
+    )
+    return Swept(
+        fired=fired,
+        lapsed=lapsed,
+        decided=decided,
+        failed=lapse_failures + decide_failures,
+        truncated=AT_ONCE in (lapsed + lapse_failures, decided + decide_failures),
+    )
+
+
+def _lapse(case_id: int, now: datetime) -> bool:
+    """End a case whose supplement did not come (W-05). Truth is re-read: a supplement that came in time wins."""
+    case = TransferCase.objects.get(pk=case_id)
+    try:
+        perform(case, "lapse", SYSTEM, version=case.version, reason="W-05", now=now)
+    except Refusal as error:
+        if error.code not in ("J-STALE", "J-NOT-NOW"):
+            raise
+        return False
+    return True
+
+
+def _each(ids: Iterable[int], do: Callable[[int], bool]) -> tuple[int, int]:
+    """Do one after another; one that fails is logged and does not stop the others."""
+    done = failed = 0
+    for case_id in ids:
+        try:
+            done += do(case_id)
+        except Exception:
+            failed += 1
+            log.exception("sweep_step_failed", case_id=case_id)
+    return done, failed

@@ -1,0 +1,235 @@
+"""Who is told what when a case moves: drafts for the outbox, written in the move's own transaction.
+
+Letters carry no identity number and no amount; names are masked. Texts are in templates/letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import translation
+
+from accounts.mask import mask_name
+from accounts.models import User
+from notifications.outbox import Draft
+from transfers.models import Clock, Membership, TransferCase
+from transfers.models.labels import said
+from transfers.models.moves import Declared, Step
+from transfers.rules.codes import ALL
+from transfers.rules.ladder import Rung
+from transfers.rules.parties import Role
+from transfers.rules.routes import ClockKind
+from transfers.rules.workdays import last_day_of
+
+# Which step tells the person what.
+TO_PERSON = {
+    "accept": "accepted",
+    "refuse": "refused",
+    "request_supplement": "supplement",
+    "lapse": "lapsed",
+    "approve_out": "sheet_sent",
+    "approve_in": "taken_over",
+    "approve_remittance": "remitted",
+    "credit_account": "credited",
+    "finish": "completed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    """Which step brings new work to whom: the holders of `roles` in the agency of the case's `column`."""
+
+    column: str
+    roles: tuple[Role, ...]
+
+
+TO_STAFF = {
+    "accept": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "provide_supplement": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "approve_out": NewWork("inbound_agency_id", (Role.SUPERVISOR,)),
+    "freeze": NewWork("outbound_agency_id", (Role.FINANCE,)),
+    "approve_remittance": NewWork("inbound_agency_id", (Role.FINANCE,)),
+}
+TO_OWNER = {"send_back_out", "send_back_in"}
+
+
+def for_move(case: TransferCase, declared: Declared, step: Step) -> list[Draft]:
+    """The letters that this step sends: to the person, to staff with new work, to the partner that filed the case."""
+    drafts: list[Draft] = []
+    key = f"{case.number}:{case.version}"
+    if template := TO_PERSON.get(declared.name):
+        drafts += to_person(case, template, dedupe=f"{key}:{template}")
+    if work := TO_STAFF.get(declared.name):
+        users = members([getattr(case, work.column)], work.roles)
+        drafts += to_staff(
+            (user for _agency, _role, user in users), case, "new_work", dedupe=key, extra=_work(declared, step)
+        )
+    if declared.name in TO_OWNER and case.owner is not None:
+        drafts += to_staff([case.owner], case, "sent_back", dedupe=key, extra=_work(declared, step))
+    if declared.move.public and case.partner is not None and case.partner.webhook_url:
+        drafts.append(_webhook(case, declared, step, dedupe=f"{key}:webhook"))
+    return drafts
+
+
+def to_person(case: TransferCase, template: str, *, dedupe: str, extra: Mapping[str, Any] | None = None) -> list[Draft]:
+    """A letter to the person of the case: SMS to the phone on file, and e-mail when there is an address."""
+    with translation.override(case.language):
+        context = {**case_context(case), **(extra or {})}
+    drafts = [
+        Draft(
+            channel="sms",
+            template=template,
+            language=case.language,
+            address=case.phone,
+            subject_ref=case.number,
+            context=context,
+            dedupe_key=f"{dedupe}:sms",
+        )
+    ]
+    if case.email:
+        drafts.append(
+            Draft(
+                channel="email",
+                template=template,
+                language=case.language,
+                address=case.email,
+                subject_ref=case.number,
+                context=context,
+                dedupe_key=f"{dedupe}:email",
+            )
+        )
+    return drafts
+
+
+def to_staff(
+    users: Iterable[User],
+    case: TransferCase,
+    template: str,
+    *,
+    dedupe: str,
+    extra: Mapping[str, Any],
+    not_before: datetime | None = None,
+) -> list[Draft]:
+    """To colleagues: at once in their inbox; by e-mail folded into one digest a person."""
+    drafts = []
+    for user in {user.pk: user for user in users}.values():
+        with translation.override(user.language):
+            context = {
+                **case_context(case),
+                **{name: said(words) if hasattr(words, "zh") else words for name, words in extra.items()},
+            }
+        common = {
+            "template": template,
+            "language": user.language,
+            "recipient_id": user.pk,
+            "subject_ref": case.number,
+            "context": context,
+        }
+        drafts.append(Draft(channel="inbox", address="", dedupe_key=f"{dedupe}:{template}:{user.pk}:inbox", **common))
+        if user.email:
+            drafts.append(
+                Draft(
+                    channel="email",
+                    address=user.email,
+                    digest_key=f"user:{user.pk}",
+                    dedupe_key=f"{dedupe}:{template}:{user.pk}:email",
+                    not_before=not_before,
+                    **common,
+                )
+            )
+    return drafts
+
+
+def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, Role, User]]:
+    """(agency, role, user) of the active holders of `roles` in these agencies; one statement."""
+    rows = Membership.objects.filter(
+        agency_id__in=list(agencies), role__in=[role.value for role in roles], user__is_active=True
+    ).select_related("user")
+    return [(row.agency_id, Role(row.role), row.user) for row in rows.order_by("agency_id", "user_id", "role")]
+
+
+def case_context(case: TransferCase) -> dict[str, Any]:
+    """What every letter about a case may say, in the active language. Nothing sensitive."""
+    acting = case.inbound_agency if case.acts == "in" else case.outbound_agency
+    return {
+        "number": case.number,
+        "name": mask_name(case.name),
+        "from_area": case.outbound_area.full_name,
+        "to_area": case.inbound_area.full_name,
+        "stage": said(case.info.public),
+        "next_step": said(case.info.next_step),
+        "agency": acting.name,
+        "agency_phone": acting.phone,
+        "due_on": due_text(case.due_at),
+        "reasons": [
+            {"code": f["code"], "text": said(ALL[f["code"]]), "remedy": _remedy(f["code"])} for f in case.failures
+        ],
+        "supplement": said(ALL[case.supplement_reason]) if case.supplement_reason else "",
+        "supplement_note": case.supplement_note,
+        "link": f"{settings.PUBLIC_URL}/track/",
+        "console_link": f"{settings.PUBLIC_URL}/console/transfers/transfercase/{case.pk}/change/",
+    }
+
+
+def due_text(due_at: datetime | None) -> str:
+    """The last day of a limit, for people: the instant 24:00 belongs to the day that it ends."""
+    return last_day_of(due_at).isoformat() if due_at else ""
+
+
+def _remedy(code: str) -> str:
+    reason = ALL[code]
+    return reason.remedy_en if (translation.get_language() or "").startswith("en") else reason.remedy_zh
+
+
+def _work(declared: Declared, step: Step) -> dict[str, Any]:
+    extra: dict[str, Any] = {"did": declared.move.named, "note": step.note}
+    if step.reason:
+        extra["reason"] = ALL[step.reason]
+    return extra
+
+
+def _webhook(case: TransferCase, declared: Declared, step: Step, *, dedupe: str) -> Draft:
+    assert case.partner is not None and declared.move.public is not None
+    public = declared.move.public
+    return Draft(
+        channel="webhook",
+        template="case.moved",
+        language=case.language,
+        address=case.partner.webhook_url,
+        subject_ref=case.number,
+        context={
+            "number": case.number,
+            "version": case.version,
+            "state": case.state,
+            "stage": case.info.public.zh,
+            "what": public.zh,
+            "what_en": public.en,
+            "at": step.now.isoformat(),
+        },
+        secret={"signing_key": case.partner.webhook_secret},
+        dedupe_key=dedupe,
+    )
+
+
+def for_alarm(
+    case: TransferCase,
+    clock: Clock,
+    rung: Rung,
+    users: Iterable[User],
+    *,
+    tell_person: bool,
+    not_before: datetime,
+) -> list[Draft]:
+    """The letters of one rung of the ladder."""
+    key = f"alarm:{clock.pk}:{clock.generation}:{rung.code}"
+    extra = {"rung": rung.named, "clock": ClockKind(clock.kind).named, "due_on": clock.due_on.isoformat()}
+    drafts = to_staff(users, case, "alarm", dedupe=key, extra=extra, not_before=not_before)
+    if tell_person:
+        template = "supplement_due" if clock.kind == "SUPPLEMENT" else "overdue"
+        told = to_person(case, template, dedupe=f"{key}:{template}", extra={"due_on": extra["due_on"]})
+        drafts += [replace(draft, not_before=not_before) for draft in told]
+    return drafts

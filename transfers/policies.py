@@ -1,0 +1,67 @@
+"""Which policy applies in an area on a day, and the pinned one of a case."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import Q
+
+from transfers.memory import remembered
+from transfers.models import Area, ResolvedPolicy
+from transfers.models import Policy as PolicyRow
+from transfers.rules.policy import Policy, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """A resolved policy with the id to pin and the documents that it comes from, the widest area first."""
+
+    id: int
+    policy: Policy
+    sources: tuple[str, ...]
+
+
+@remembered
+def lineage(area_code: str) -> tuple[str, ...]:
+    """The codes from the nation down to the area itself."""
+    codes: list[str] = []
+    code: str | None = area_code
+    while code:
+        codes.append(code)
+        code = Area.objects.values_list("parent_id", flat=True).get(pk=code)
+    return tuple(reversed(codes))
+
+
+@remembered
+def applying(area_code: str, on: date) -> Applying:
+    """What applies in `area_code` on that day: the nation's values, overruled on the way down. Pins the outcome."""
+    codes = lineage(area_code)
+    rows = {
+        row.area_id: row
+        for row in PolicyRow.objects.filter(area__in=codes, published_at__isnull=False, valid_from__lte=on).filter(
+            Q(valid_to__isnull=True) | Q(valid_to__gte=on)
+        )
+    }
+    layers = [rows[code] for code in codes if code in rows]
+    values: dict[str, Any] = {}
+    for row in layers:
+        values.update(row.values)
+    resolve([values])
+    sources = [str(row) for row in layers]
+    digest = hashlib.sha256(json.dumps([values, sources], sort_keys=True, ensure_ascii=False).encode()).digest()
+    pinned, _created = ResolvedPolicy.objects.get_or_create(
+        digest=digest, defaults={"values": values, "sources": sources}
+    )
+    return pinned_policy(pinned.pk)
+
+
+@lru_cache(maxsize=4096)
+def pinned_policy(resolved_id: int) -> Applying:
+    """The policy that a case was accepted under. Rows never change, so this is kept for good."""
+    row = ResolvedPolicy.objects.get(pk=resolved_id)
+    return Applying(row.pk, resolve([row.values]), tuple(row.sources))

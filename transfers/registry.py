@@ -1,0 +1,117 @@
+"""The records of each area, behind one narrow interface.
+
+An area keeps its own system of who is enrolled, what was paid and what is in the accounts. The hub asks it through an
+`EnrolmentRegistry`; areas that plug in none of their own (`settings.ENROLMENT_REGISTRIES`) live in our tables. A
+registry that does not answer raises `RegistryUnavailable`: that leads to a retry, never to a refusal.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from transfers.models import ContributionPeriod, Enrolment, Person, PersonalAccount
+from transfers.rules.errors import Refusal
+from transfers.rules.facts import AccountFact, AreaFacts, EnrolmentFact
+from transfers.rules.months import Period
+
+
+class RegistryUnavailable(Exception):
+    """The area's registry does not answer now."""
+
+
+class EnrolmentRegistry(Protocol):
+    """What the hub needs of an area's own system. Amounts in fen. Every write is idempotent per case."""
+
+    def facts(self, person: Person, area: str) -> AreaFacts:
+        """What the area knows of the person."""
+
+    def fix_account(self, person: Person, area: str, amount_fen: int) -> None:
+        """Fix the balance at `amount_fen` and empty the account; it cannot be spent from then on."""
+
+    def end_relationship(self, person: Person, area: str, scheme: str, on: date) -> None:
+        """The relationship has left: enrolment status 2 (suspended) becomes 4 (ended)."""
+
+    def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
+        """Add the months that came from another area to the person's record."""
+
+    def credit_account(self, person: Person, area: str, amount_fen: int) -> None:
+        """Add money that arrived to the personal account (entry kind 107)."""
+
+
+class AccountChanged(Refusal):
+    """The account is not what the sheet says any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "J-SHEET-CHANGED",
+            "个人账户余额已有变化,请退回经办重新生成信息表。",
+            "The balance of the account has changed. Send the sheet back to be prepared again.",
+            http_status=409,
+        )
+
+
+class OwnTables:
+    """The built-in registry: our own tables. Writes join the caller's transaction."""
+
+    def facts(self, person: Person, area: str) -> AreaFacts:
+        enrolments = list(Enrolment.objects.filter(person=person, area=area))
+        account = PersonalAccount.objects.filter(person=person, area=area).first()
+        return AreaFacts(
+            area=area,
+            enrolments=tuple(
+                EnrolmentFact(e.scheme, e.status, e.name, retired=e.retired, account_kind=e.account_kind)
+                for e in enrolments
+            ),
+            periods=tuple(
+                Period(p.first_month, p.last_month, p.kind, p.origin_id or area, p.scheme, p.reversed)
+                for p in ContributionPeriod.objects.filter(person=person, area=area).order_by("first_month", "id")
+            ),
+            account=AccountFact(account.balance_fen, account.status) if account else None,
+            arrears=any(e.arrears for e in enrolments),
+            open_claims=any(e.open_claims for e in enrolments),
+        )
+
+    def fix_account(self, person: Person, area: str, amount_fen: int) -> None:
+        with transaction.atomic():
+            account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
+            if account is None or account.status != "normal" or account.balance_fen != amount_fen:
+                raise AccountChanged
+            account.balance_fen, account.status = 0, "zeroed"
+            account.save(update_fields=["balance_fen", "status"])
+
+    def end_relationship(self, person: Person, area: str, scheme: str, on: date) -> None:
+        Enrolment.objects.filter(person=person, area=area, scheme=scheme, status="2").update(status="4", valid_to=on)
+
+    def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
+        ContributionPeriod.objects.bulk_create(
+            ContributionPeriod(
+                person=person,
+                area_id=area,
+                origin_id=period.area,
+                scheme=period.scheme,
+                first_month=period.first,
+                last_month=period.last,
+                kind=period.kind,
+                case_id=case_id,
+            )
+            for period in periods
+        )
+
+    def credit_account(self, person: Person, area: str, amount_fen: int) -> None:
+        with transaction.atomic():
+            account, _created = PersonalAccount.objects.select_for_update().get_or_create(person=person, area_id=area)
+            account.balance_fen += amount_fen
+            account.status = "normal"
+            account.save(update_fields=["balance_fen", "status"])
+
+
+def registry_for(area: str) -> EnrolmentRegistry:
+    """The registry of that area: its own when one is plugged in, else our tables."""
+    path = settings.ENROLMENT_REGISTRIES.get(area)
+    registry: EnrolmentRegistry = import_string(path)() if path else OwnTables()
+    return registry

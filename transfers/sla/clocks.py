@@ -1,0 +1,139 @@
+"""Starting, pausing, resuming and stopping the clocks of a case. Due dates are computed here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from transfers.models import Clock, TransferCase
+from transfers.policies import pinned_policy
+from transfers.rules.clockwork import Tally
+from transfers.rules.ladder import plan
+from transfers.rules.parties import Side
+from transfers.rules.policy import Policy
+from transfers.rules.routes import ClockKind
+from transfers.rules.workdays import due_instant, local_date
+from transfers.sla.calendars import calendar_for
+
+RUNNING, PAUSED, STOPPED = Clock.Status.RUNNING, Clock.Status.PAUSED, Clock.Status.STOPPED
+
+
+def apply(
+    case: TransferCase, effects: Iterable[tuple[ClockKind, str]], *, side: Side, now: datetime
+) -> list[dict[str, Any]]:
+    """Carry out `effects` (kind, start|pause|resume|stop) and return what to write into the event, one entry each.
+
+    `side` is the side whose calendar and policy a started clock follows. The caller holds the lock on the case.
+    """
+    effects = list(effects)
+    if not effects:
+        return []
+    clocks: dict[str, Clock] = {}
+    if any(verb != "start" for _kind, verb in effects):
+        clocks = {clock.kind: clock for clock in Clock.objects.filter(case=case).exclude(status=STOPPED)}
+    told = []
+    for kind, verb in effects:
+        if verb == "start":
+            clock = _start(case, kind, side, now)
+        else:
+            clock = clocks[kind]
+            _CHANGES[verb](clock, policy_of(case, clock.side), now)
+        clock.save()
+        told.append(
+            {
+                "kind": kind.value,
+                "did": verb,
+                "used": clock.used,
+                "budget": clock.budget,
+                "due_on": clock.due_on.isoformat(),
+                "outcome": clock.outcome,
+            }
+        )
+    return told
+
+
+def main_due_at(case: TransferCase) -> datetime | None:
+    """When the clock that runs now ends: at most one does."""
+    return Clock.objects.filter(case=case, status=RUNNING).values_list("due_at", flat=True).first()
+
+
+def policy_of(case: TransferCase, side: str) -> Policy:
+    """The policy that the case was accepted under, of the side whose clock it is."""
+    pinned = case.inbound_policy_id if side == Side.IN else case.outbound_policy_id
+    if pinned is None:
+        raise ValueError(f"case {case.number} has not been accepted: no policy is pinned")
+    return pinned_policy(pinned).policy
+
+
+def _start(case: TransferCase, kind: ClockKind, side: Side, now: datetime) -> Clock:
+    """A new clock; the day of `now` is not counted (民法典 201)."""
+    inbound = side is Side.IN
+    policy = policy_of(case, side.value)
+    clock = Clock(
+        case=case,
+        kind=kind.value,
+        side=side.value,
+        area_id=case.inbound_area_id if inbound else case.outbound_area_id,
+        agency_id=case.inbound_agency_id if inbound else case.outbound_agency_id,
+        budget=policy.days(kind),
+        started_at=now,
+        counted_until=local_date(now),
+    )
+    _run(clock, policy, missed_alarms=[])
+    return clock
+
+
+def _run(clock: Clock, policy: Policy, *, missed_alarms: list[dict[str, str]]) -> None:
+    """Let the clock run from where it is counted to: its due instant, and the plan of its alarms."""
+    calendar, tally = calendar_for(clock.area_id), clock.tally
+    clock.status = RUNNING
+    clock.due_on = tally.due_on(calendar, missed=clock.due_on)
+    clock.due_at = due_instant(clock.due_on, policy.close_of_business)
+    clock.provisional = calendar.is_provisional(clock.due_on)
+    ahead = plan(
+        rungs=policy.rungs(clock.kind),
+        budget=clock.budget,
+        used=clock.used,
+        start=clock.counted_until,
+        calendar=calendar,
+        opens_at=policy.opens_at,
+    )
+    clock.plan = [*missed_alarms, *({"code": rung.code, "at": rung.at.isoformat()} for rung in ahead)]
+    clock.done = 0
+    clock.next_at = datetime.fromisoformat(clock.plan[0]["at"]) if clock.plan else None
+
+
+def _count(clock: Clock, tally: Tally) -> None:
+    clock.used, clock.paused_days, clock.counted_until = tally.used, tally.paused, tally.until
+
+
+def _pause(clock: Clock, policy: Policy, now: datetime) -> None:
+    """Pause. Alarms ahead are dropped; those that were due but not sent yet stay in the plan for the resumption."""
+    _count(clock, clock.tally.pause(calendar_for(clock.area_id), local_date(now)))
+    clock.status, clock.next_at = PAUSED, None
+    clock.plan = [rung for rung in clock.plan[clock.done :] if datetime.fromisoformat(rung["at"]) <= now]
+    clock.done = 0
+
+
+def _resume(clock: Clock, policy: Policy, now: datetime) -> None:
+    """Run on with what is left, as a new generation of alarms."""
+    _count(clock, clock.tally.resume(calendar_for(clock.area_id), local_date(now)))
+    clock.generation += 1
+    _run(clock, policy, missed_alarms=clock.plan)
+
+
+def _stop(clock: Clock, policy: Policy, now: datetime) -> None:
+    """Stop, and fix whether the limit was met."""
+    calendar, today = calendar_for(clock.area_id), local_date(now)
+    if clock.status == RUNNING:
+        late = now >= clock.due_at
+        _count(clock, clock.tally.run(calendar, today))
+    else:
+        late = clock.used > clock.budget
+        _count(clock, clock.tally.resume(calendar, today))
+    clock.status, clock.next_at, clock.stopped_at = STOPPED, None, now
+    clock.outcome = Clock.Outcome.LATE if late else Clock.Outcome.MET
+
+
+_CHANGES = {"pause": _pause, "resume": _resume, "stop": _stop}
