@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from config.local import virtualenv
-from config.local.console import ROOT, Problem, complain, paint, say
+from config.local.console import ROOT, Problem, Told, complain, paint, say
 from config.local.home import Home
 from config.local.processes import Guard, Supervisor, foreground, signals_held, signals_raise
 from config.local.servers import Postgres, Valkey, free_port
@@ -38,8 +38,7 @@ HELP = """\
 Settings, from the environment (all of them: config/settings.py):
   PORT=8000                 where ./dev run serves, on 127.0.0.1
   DATABASE_URL, REDIS_URL   use these servers and start none; set both or neither
-
-Data, secrets and logs are kept in .run/; remove that folder to start anew.
+  JIEXU_HOME=.run           where data, secrets and logs are kept; remove that folder to start anew
 """
 
 
@@ -68,6 +67,8 @@ def main(arguments: list[str]) -> int:
     try:
         with signals_raise():
             return commands[word](rest)
+    except Told:
+        return 1
     except Problem as problem:
         complain(paint(str(problem), "red") if sys.stderr.isatty() else str(problem))
     except KeyboardInterrupt:
@@ -172,7 +173,7 @@ def prepare(guard: Guard, python: Path, env: Mapping[str, str], *, demo: bool = 
     """Bring schema, translations, reference data and, unless told otherwise, demonstration data up to date."""
     words = ["prepare", *([] if demo else ["--no-demo"])]
     if foreground(guard, django(python, *words), env):
-        raise Problem("The data could not be prepared: see the line above.")
+        raise Told
 
 
 def port_to_serve() -> int:
@@ -277,7 +278,7 @@ def run(_arguments: list[str]) -> int:
             finally:
                 with signals_held():
                     supervisor.stop()
-    say("Stopped; the data stays in .run/.")
+    say(f"Stopped; the data stays in {home.path}.")
     return 0
 
 
@@ -307,7 +308,7 @@ def manage(arguments: list[str]) -> int:
             django(python, "prepare", "--if-fresh"), env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
         )
         if fresh.returncode:
-            raise Problem("The data could not be prepared: see the line above.")
+            raise Told
         return foreground(guard, django(python, *arguments), env)
 
 

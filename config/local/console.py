@@ -14,6 +14,10 @@ class Problem(Exception):
     """Something the person at the keyboard can put right. The text is one sentence that says what to do."""
 
 
+class Told(Problem):
+    """A failure that has been told to the person already."""
+
+
 def say(text: str = "", *, end: str = "\n") -> None:
     """Write one line for people to standard output at once."""
     sys.stdout.write(text + end)

@@ -1,4 +1,4 @@
-"""The folder `.run/`: who is using it, the generated secrets, and the addresses of the running services."""
+"""The folder `.run/`, or the one that JIEXU_HOME names: its lock, the secrets, the addresses of running services."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def make_secrets() -> dict[str, str]:
 class Home:
     """A data folder: `.run/` itself, or a throw-away one inside it."""
 
-    def __init__(self, path: Path = ROOT / ".run") -> None:
-        self.path = path
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path = (path or Path(os.environ.get("JIEXU_HOME") or ROOT / ".run")).absolute()
         self.lock: int | None = None
         make_folder(path)
         self.path.chmod(0o700)

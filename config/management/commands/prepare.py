@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 
@@ -57,6 +57,10 @@ class Command(BaseCommand):
         if command not in get_commands():
             return
         began = time.monotonic()
-        call_command(command, *words, stdout=self.stdout, stderr=self.stderr, **options)
+        try:
+            call_command(command, *words, stdout=self.stdout, stderr=self.stderr, **options)
+        except DatabaseError as error:
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            raise CommandError(f"PostgreSQL refused the {title} ({reason}): correct that and try again.") from error
         self.stdout.write(f"Prepared {title} in {time.monotonic() - began:.1f} s.")
         self.stdout.flush()
