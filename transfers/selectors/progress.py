@@ -1,0 +1,388 @@
+"""Where a case stands, for people: its clocks day by day, the ladder, the history, the money, the public status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from accounts.mask import mask_name
+from transfers.models import MOVES, Alarm, CaseEvent, Clock, Remittance, TransferCase
+from transfers.rules.codes import ALL, Reason
+from transfers.rules.parties import Named, Side
+from transfers.rules.routes import ClockKind, MoneyState, State
+from transfers.rules.workdays import local_date
+from transfers.sla.calendars import calendar_for
+from transfers.sla.clocks import policy_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """One clock at an instant. `used`, `left` and `days_over` are working days; `left` is never below zero."""
+
+    kind: str
+    named: Named
+    side: Named
+    budget: int
+    used: int
+    left: int
+    due_on: date
+    due_at: datetime
+    overdue: bool
+    days_over: int
+    status: str
+    provisional: bool
+    outcome: str
+    generation: int
+    paused_days: int
+    started_at: datetime
+    stopped_at: datetime | None
+
+
+def clock_view(clock: Clock, now: datetime) -> ClockView:
+    """How much of the limit is used at `now`. The day that runs counts as left until it is over."""
+    calendar, tally = calendar_for(clock.area_id), clock.tally
+    over = clock.outcome == Clock.Outcome.LATE
+    if clock.status == Clock.Status.RUNNING:
+        tally = tally.pause(calendar, local_date(now))  # whole days only: today is still there to be used
+        over = now >= clock.due_at
+    elif clock.status == Clock.Status.PAUSED:
+        over = clock.used > clock.budget
+    days_over = 0
+    if over:
+        until = local_date(clock.stopped_at or now)
+        days_over = max(1, calendar.count(clock.due_on, until))
+    return ClockView(
+        kind=clock.kind,
+        named=ClockKind(clock.kind).named,
+        side=Side(clock.side).named,
+        budget=clock.budget,
+        used=tally.used,
+        left=max(0, clock.budget - tally.used),
+        due_on=clock.due_on,
+        due_at=clock.due_at,
+        overdue=over,
+        days_over=days_over,
+        status=clock.status,
+        provisional=clock.provisional,
+        outcome=clock.outcome,
+        generation=clock.generation,
+        paused_days=clock.paused_days,
+        started_at=clock.started_at,
+        stopped_at=clock.stopped_at,
+    )
+
+
+def clocks_of(case: TransferCase, now: datetime) -> list[ClockView]:
+    """Every clock of the case: those still open first, then the newest."""
+    clocks = sorted(Clock.objects.filter(case=case), key=lambda c: (c.status == Clock.Status.STOPPED, -c.pk))
+    return [clock_view(clock, now) for clock in clocks]
+
+
+def days_words(view: ClockView, now: datetime) -> Named:
+    """The state of a limit in a few words."""
+    if view.status == Clock.Status.STOPPED:
+        return Named("逾期办结", "Done late") if view.overdue else Named("按时办结", "Done in time")
+    if view.overdue:
+        return Named(f"已超{view.days_over}个工作日", f"{view.days_over} working day(s) overdue")
+    if view.status == Clock.Status.PAUSED:
+        return Named("已暂停计时", "Paused")
+    if local_date(now) == view.due_on:
+        return Named("今日到期", "Due today")
+    return Named(f"剩余{view.left}个工作日", f"{view.left} working day(s) left")
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One day of a clock. `kind`: start, used, paused, rest, today, ahead or due; `n` numbers the days of the limit."""
+
+    day: date
+    kind: str
+    n: int | None
+    zh: str
+    en: str
+    provisional: bool
+
+
+def working(clock: Clock, now: datetime) -> list[DayLine]:
+    """A clock day by day, from its start to its end or its last day, with the reason for every day."""
+    calendar = calendar_for(clock.area_id)
+    start, today = local_date(clock.started_at), local_date(now)
+    end = local_date(clock.stopped_at) if clock.stopped_at else max(today, clock.due_on)
+    paused = _paused_days(clock, today)
+    lines, n, day = [], 0, start
+    while day <= end:
+        why = calendar.why(day)
+        if day == start:
+            kind, number = "start", None
+        elif not calendar.is_working(day):
+            kind, number = "rest", None
+        elif day in paused:
+            kind, number = "paused", None
+        else:
+            n += 1
+            number = n
+            kind = "used" if day < today or clock.stopped_at else "today" if day == today else "ahead"
+            if day == clock.due_on and not clock.stopped_at:
+                kind = "due"
+        lines.append(DayLine(day, kind, number, why.zh, why.en, calendar.is_provisional(day)))
+        day += timedelta(days=1)
+    return lines
+
+
+def _paused_days(clock: Clock, today: date) -> set[date]:
+    """The days that belong to pauses, from the events: the day of the pause to the day of the resumption, both in."""
+    days: set[date] = set()
+    since: date | None = None
+    for event in CaseEvent.objects.filter(case_id=clock.case_id, at__gte=clock.started_at).order_by("id"):
+        for entry in event.clocks:
+            if entry["kind"] != clock.kind:
+                continue
+            if entry["did"] == "pause":
+                since = local_date(event.at)
+            elif entry["did"] in ("resume", "stop") and since is not None:
+                days |= _span(since, local_date(event.at))
+                since = None
+        if clock.stopped_at and event.at > clock.stopped_at:
+            break
+    if since is not None:
+        days |= _span(since, today)
+    return days
+
+
+def _span(first: date, last: date) -> set[date]:
+    return {first + timedelta(days=n) for n in range((last - first).days + 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class RungView:
+    """One rung of one clock. `status`: fired, ahead, or dropped (the clock stopped or paused before it was reached)."""
+
+    clock: Named
+    code: str
+    named: Named
+    at: datetime
+    fired_at: datetime | None
+    status: str
+    to: tuple[str, ...]
+
+
+def ladder_of(case: TransferCase, now: datetime) -> list[RungView]:
+    """The alarms of a case, past and to come, by instant."""
+    if case.outbound_policy_id is None:
+        return []
+    views: list[RungView] = []
+    fired: dict[tuple[int, str], Alarm] = {(a.clock_id, a.rung): a for a in Alarm.objects.filter(case=case)}
+    for clock in Clock.objects.filter(case=case):
+        rungs = {rung.code: rung for rung in policy_of(case, clock.side).rungs(clock.kind)}
+        named = ClockKind(clock.kind).named
+        for (clock_id, code), alarm in fired.items():
+            if clock_id == clock.pk and (rung := rungs.get(code)):
+                views.append(RungView(named, code, rung.named, alarm.planned_at, alarm.fired_at, "fired", rung.to))
+        for entry in clock.plan[clock.done :]:
+            if (rung := rungs.get(entry["code"])) and (clock.pk, rung.code) not in fired:
+                status = "ahead" if clock.status == Clock.Status.RUNNING else "dropped"
+                at = datetime.fromisoformat(entry["at"])
+                views.append(RungView(named, rung.code, rung.named, at, None, status, rung.to))
+    return sorted(views, key=lambda view: view.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the history."""
+
+    at: datetime
+    title: Named
+    kind: str
+    side: Named | None = None
+    who: str = ""
+    agency: str = ""
+    reason: Reason | None = None
+    note: str = ""
+    from_state: Named | None = None
+    to_state: Named | None = None
+
+
+def timeline(case: TransferCase, *, public: bool) -> list[Entry]:
+    """What happened, oldest first. The public one holds the steps that concern the person, without names of staff."""
+    entries = []
+    rows = CaseEvent.objects.filter(case=case).select_related("agency").order_by("id")
+    for event in rows.filter(kind="move") if public else rows:
+        declared = MOVES.get(event.name)
+        if declared is None:
+            if not public:
+                title = Named(event.data.get("zh", event.name), event.data.get("en", event.name))
+                entries.append(Entry(at=event.at, title=title, kind=event.kind, side=Side(event.side).named))
+            continue
+        if public and declared.move.public is None:
+            continue
+        reason = ALL.get(event.reason)
+        entries.append(
+            Entry(
+                at=event.at,
+                title=declared.move.public if public and declared.move.public else declared.move.named,
+                kind=event.kind,
+                side=Side(event.side).named,
+                who="" if public else event.actor_name,
+                agency=event.agency.name if event.agency else "",
+                reason=reason,
+                note="" if public and event.name != "request_supplement" else event.note,
+                from_state=_state(event.from_state, event.from_money, declared.machine),
+                to_state=_state(event.to_state, event.to_money, declared.machine),
+            )
+        )
+    return entries
+
+
+def _state(state: str, money: str, machine: str) -> Named | None:
+    if machine == "money":
+        info = MoneyState(money).info if money else None
+        return Named(info.zh, info.en) if info else None
+    return Named(State(state).info.zh, State(state).info.en) if state else None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyStep:
+    """One step of the money line, with its instant when it has been reached."""
+
+    named: Named
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyView:
+    """The money line. `amount_fen` is None until it is fixed; `known` is false before the sheet is sealed."""
+
+    state: str
+    internal: Named
+    public: Named
+    steps: tuple[MoneyStep, ...]
+    amount_fen: int | None
+    settled: bool
+    known: bool = True
+
+
+def money_view(case: TransferCase) -> MoneyView:
+    """Where the balance stands: its own line, beside the relationship's."""
+    money = Remittance.objects.filter(case=case).first()
+    if money is None:
+        waiting = Named("余额将在转出地复核后确定", "The balance is fixed when the outbound area has reviewed")
+        return MoneyView("", waiting, waiting, (), None, False, known=False)
+    info = money.info
+    steps = (
+        MoneyStep(Named("金额锁定", "Fixed"), money.frozen_at),
+        MoneyStep(Named("转出地划出", "Sent"), money.remitted_at),
+        MoneyStep(Named("到达转入地", "Arrived"), money.received_at),
+        MoneyStep(Named("匹配核对", "Matched"), money.matched_at),
+        MoneyStep(Named("记入账户", "Credited"), money.credited_at),
+    )
+    nothing = money.state == MoneyState.NONE
+    return MoneyView(
+        state=money.state,
+        internal=Named(info.zh, info.en),
+        public=info.public,
+        steps=() if nothing else steps,
+        amount_fen=0 if nothing else money.amount_fen,
+        settled=info.settled,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of the public line. `status`: done, now or ahead."""
+
+    named: Named
+    status: str
+
+
+# The public line from start to end; each state belongs to the stage of its number (rules/routes.py).
+STAGES: tuple[tuple[int, Named], ...] = (
+    (1, Named("已提交", "Submitted")),
+    (2, Named("已受理", "Accepted")),
+    (3, Named("转出地办理", "Outbound area")),
+    (4, Named("信息表传送", "Sheet sent")),
+    (5, Named("转入地办理", "Inbound area")),
+    (6, Named("关系接续", "Relationship continued")),
+    (7, Named("办结", "Completed")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicStatus:
+    """What an enrollee may be told; faces decide how much of it they show at which level of proof."""
+
+    number: str
+    name_masked: str
+    from_area: str
+    to_area: str
+    applied_on: date
+    stage: Named
+    stages: tuple[Stage, ...]
+    acts: Named
+    agency: str
+    agency_phone: str
+    clock: ClockView | None
+    days: Named | None
+    promised_on: date | None
+    overdue: bool
+    next_step: Named
+    failures: tuple[Reason, ...]
+    supplement: Reason | None
+    supplement_note: str
+    money: MoneyView
+    closed: bool
+
+
+def public_status(case: TransferCase, now: datetime) -> PublicStatus:
+    """The public status of a case at `now`. Three statements beside the case itself (areas and agencies joined)."""
+    info = case.info
+    running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING).first()
+    # Nobody is promised when the money comes: its watch is the agencies' own.
+    view = clock_view(running, now) if running and running.kind != ClockKind.FUND else None
+    agency = case.inbound_agency if case.acts == Side.IN else case.outbound_agency
+    return PublicStatus(
+        number=case.number,
+        name_masked=mask_name(case.name),
+        from_area=case.outbound_area.full_name,
+        to_area=case.inbound_area.full_name,
+        applied_on=local_date(case.applied_at),
+        stage=info.public,
+        stages=_stages(case),
+        acts=Side(case.acts).named,
+        agency=agency.name,
+        agency_phone=agency.phone,
+        clock=view,
+        days=days_words(view, now) if view else None,
+        promised_on=view.due_on if view else None,
+        overdue=bool(view and view.overdue),
+        next_step=info.next_step,
+        failures=tuple(ALL[f["code"]] for f in _blocking(case)),
+        supplement=ALL.get(case.supplement_reason) if case.state == State.OUT_SUPPLEMENT else None,
+        supplement_note=case.supplement_note if case.state == State.OUT_SUPPLEMENT else "",
+        money=money_view(case),
+        closed=info.terminal,
+    )
+
+
+def _blocking(case: TransferCase) -> Iterable[dict[str, str]]:
+    return (f for f in case.failures if f["blocking"]) if case.state == State.NOT_ACCEPTED else ()
+
+
+def _stages(case: TransferCase) -> tuple[Stage, ...]:
+    """The line with the stage reached; a case that ended early shows the stages it passed and its end."""
+    info = case.info
+    if info.terminal and case.state != State.COMPLETED:
+        reached = 1 if case.accepted_at is None else 3
+        passed = tuple(Stage(named, "done") for number, named in STAGES if number <= reached)
+        return (*passed, Stage(info.public, "now"))
+    return tuple(
+        Stage(
+            named,
+            "done"
+            if number < info.stage or case.state == State.COMPLETED
+            else "now"
+            if number == info.stage
+            else "ahead",
+        )
+        for number, named in STAGES
+    )

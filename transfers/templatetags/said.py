@@ -1,0 +1,39 @@
+"""Showing data words, amounts and days in templates."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+
+from transfers.models.labels import said as in_language
+from transfers.rules.parties import Named
+from transfers.rules.workdays import local_date
+
+register = template.Library()
+_WEEKDAYS = tuple(
+    Named(f"周{zh}", en)
+    for zh, en in zip("一二三四五六日", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True)
+)
+
+
+@register.filter
+def said(words: Any) -> str:
+    """The wording of anything with `zh` and `en` in the active language; empty for nothing."""
+    return in_language(words) if words else ""
+
+
+@register.filter
+def yuan(fen: int | None) -> str:
+    """An amount in fen as `3,456.78`; empty when it is not known."""
+    return "" if fen is None else f"{fen // 100:,}.{fen % 100:02d}"
+
+
+@register.filter
+def day(value: date | datetime | None) -> str:
+    """`2026-06-15 周一`."""
+    if value is None:
+        return ""
+    shown = local_date(value) if isinstance(value, datetime) else value
+    return f"{shown.isoformat()} {in_language(_WEEKDAYS[shown.weekday()])}"
