@@ -173,6 +173,9 @@ def test_the_command_says_what_it_did() -> None:
     again = StringIO()
     call_command("load_reference", stdout=again)
     assert again.getvalue().count("   0 created    0 changed    0 expired") == 4
+    quiet = StringIO()
+    call_command("load_reference", stdout=quiet, verbosity=0)
+    assert quiet.getvalue() == ""
 
 
 def test_faulty_files_change_nothing_and_are_explained(folder: Path) -> None:

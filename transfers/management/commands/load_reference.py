@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             reference = files.read(options["folder"])
-            loaded = loader.load(reference, now=timezone.now(), tell=self.tell)
+            loaded = loader.load(reference, now=timezone.now(), tell=self.tell if options["verbosity"] else None)
         except Refusal as error:
             problems = getattr(error, "problems", (error.en,))
             listed = "\n".join(f"  - {problem}" for problem in problems)
@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 f"Nothing was loaded: the files contradict what is in the database ({reason}). "
                 "Close the older edition there (its last day) and run this again."
             ) from error
-        if loaded.regions:
+        if loaded.regions and options["verbosity"]:
             self.stdout.write(f"  calendars that changed: {', '.join(loaded.regions)}")
 
     def tell(self, tally: loader.Tally) -> None:
