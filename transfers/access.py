@@ -47,6 +47,7 @@ class Actor:
         return any(not held.isdisjoint(roles) for held in self.roles.values())
 
 
+_KEPT = "_jiexu_actor"
 SYSTEM = Actor(ActorKind.SYSTEM, name="系统")
 
 
@@ -54,7 +55,7 @@ def actor_for(user: AbstractBaseUser | AnonymousUser) -> Actor:
     """The actor that a signed-in user is. One who is not signed in, or not active, has no roles."""
     if not user.is_authenticated or not user.is_active or user.pk is None:
         return Actor(ActorKind.STAFF)
-    kept: Actor | None = getattr(user, "_jiexu_actor", None)
+    kept: Actor | None = getattr(user, _KEPT, None)
     if kept is not None:
         return kept
     roles: dict[int, set[Role]] = {}
@@ -74,7 +75,7 @@ def actor_for(user: AbstractBaseUser | AnonymousUser) -> Actor:
         below=below,
         everything=everything,
     )
-    user._jiexu_actor = actor  # type: ignore[union-attr] # kept for this request: users are loaded anew on each
+    setattr(user, _KEPT, actor)  # for this request: users are loaded anew on each
     return actor
 
 
@@ -95,9 +96,9 @@ def visible_cases(actor: Actor) -> QuerySet[TransferCase]:
         case ActorKind.SYSTEM:
             return everyone
         case ActorKind.PERSON:
-            return everyone.filter(pk=actor.case_id)
+            return everyone.filter(pk=actor.case_id or 0)
         case ActorKind.PARTNER:
-            return everyone.filter(partner_id=actor.partner_id)
+            return everyone.filter(partner_id=actor.partner_id or 0)
     if actor.everything:
         return everyone
     agencies = [*actor.roles, *actor.below]

@@ -122,7 +122,7 @@ def to_staff(
                 **case_context(case),
                 **{name: said(words) if hasattr(words, "zh") else words for name, words in extra.items()},
             }
-        common = {
+        common: dict[str, Any] = {
             "template": template,
             "language": user.language,
             "recipient_id": user.pk,
@@ -193,13 +193,14 @@ def _work(declared: Declared, step: Step) -> dict[str, Any]:
 
 
 def _webhook(case: TransferCase, declared: Declared, step: Step, *, dedupe: str) -> Draft:
-    assert case.partner is not None and declared.move.public is not None
-    public = declared.move.public
+    partner, public = case.partner, declared.move.public
+    assert partner is not None
+    assert public is not None
     return Draft(
         channel="webhook",
         template="case.moved",
         language=case.language,
-        address=case.partner.webhook_url,
+        address=partner.webhook_url,
         subject_ref=case.number,
         context={
             "number": case.number,
@@ -210,7 +211,7 @@ def _webhook(case: TransferCase, declared: Declared, step: Step, *, dedupe: str)
             "what_en": public.en,
             "at": step.now.isoformat(),
         },
-        secret={"signing_key": case.partner.webhook_secret},
+        secret={"signing_key": partner.webhook_secret},
         dedupe_key=dedupe,
     )
 

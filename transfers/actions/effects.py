@@ -24,6 +24,13 @@ class Context:
     step: Step
     remittance: Remittance | None = None
 
+    @property
+    def staff_id(self) -> int:
+        """The user behind a step that only staff can take."""
+        if self.step.user_id is None:
+            raise TypeError("this step is taken by staff only")
+        return self.step.user_id
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:

@@ -41,7 +41,7 @@ def prepare_sheet(context: Context) -> Effect:
     if sheet is None:
         sheet = Sheet(case=case, version=Sheet.objects.filter(case=case).count() + 1)
     sheet.content, sheet.digest = content, digest_of(content)
-    sheet.prepared_by_id, sheet.prepared_at = step.user_id, step.now
+    sheet.prepared_by_id, sheet.prepared_at = context.staff_id, step.now
     sheet.save()
     return Effect({"sheet": sheet.version, "months_total": content["months_total"]})
 
@@ -59,7 +59,7 @@ def approve_out(context: Context) -> Effect:
             what="、".join(_WORDS[name][0] for name in changed),
             what_en=", ".join(_WORDS[name][1] for name in changed),
         )
-    sheet.approved_by_id, sheet.sealed_at = step.user_id, step.now
+    sheet.approved_by_id, sheet.sealed_at = context.staff_id, step.now
     sheet.seal = seal(digest=sheet.digest, agency_code=case.outbound_area_id, now=step.now)
     sheet.save()
     context.remittance = Remittance.objects.create(case=case)

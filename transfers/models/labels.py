@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from django.utils.functional import lazystr
+from django.utils.functional import Promise, lazystr
 from django.utils.translation import get_language
 
 
@@ -22,7 +22,7 @@ def said(words: Bilingual) -> str:
     return words.en if (get_language() or "zh").startswith("en") else words.zh
 
 
-def said_later(words: Bilingual) -> str:
+def said_later(words: Bilingual) -> Promise:
     """The same, decided when it is shown (for declarations such as model choices)."""
     return lazystr(_Words(words))
 

@@ -80,7 +80,7 @@ def move(
     state_field: Any, *, source: Sequence[str], target: str, conditions: Sequence[Callable[..., bool]] = (), **said: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """django-fsm's `transition` with a `Move` beside it."""
-    return transition(  # type: ignore[no-any-return]
+    return transition(
         field=state_field,
         source=list(source),
         target=target,

@@ -33,7 +33,7 @@ PRECHECK = _list(
         "转出地未中止参保",
         "Enrolment in the outbound area has not been suspended",
         remedy_zh="请先由原单位或本人在转出地办理停保(暂停参保),次日起可重新申请。",
-        remedy_en="Have the enrolment in the outbound area suspended by the former employer or yourself, then apply again.",
+        remedy_en="Have the outbound enrolment suspended, by the former employer or yourself, then apply again.",
         basis=f"{ART} 第五条",
     ),
     Reason(

@@ -107,7 +107,7 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
 }
 
 
-def refusal(code: str, **details: Any) -> Refusal:
+def refusal(code: str, /, **details: Any) -> Refusal:
     """The refusal with this code, its sentences filled from `details`."""
     status, zh, en = _SENTENCES[code]
     return Refusal(code, zh.format(**details), en.format(**details), http_status=status, details=details)
