@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.crypto import lookup_hash
 from transfers.access import SYSTEM, Actor, ActorKind
 from transfers.actions.door import perform
-from transfers.models import Agency, Person, TransferCase
+from transfers.models import Agency, Area, Person, TransferCase
 from transfers.policies import applying
 from transfers.registry import RegistryUnavailable, registry_for
 from transfers.rules import casenumber, identity
@@ -296,13 +296,18 @@ def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
 
 
 def _agency(code: str) -> Agency:
-    """The agency of a pooling area that is valid today."""
+    """The agency of a pooling area that is valid today. A pseudo-code that runs no fund itself stands for its parent."""
+    area = Area.objects.filter(code=code[:6], valid_to__isnull=True).first() if len(code) == 6 else None
+    if area is not None and area.pseudo and not area.pooling:
+        area = area.parent
     agency = (
         Agency.objects.select_related("area__parent")
-        .filter(area_id=code[:6], area__pooling=True, area__valid_to__isnull=True, valid_to__isnull=True)
+        .filter(area=area, area__pooling=True, valid_to__isnull=True)
         .first()
+        if area is not None
+        else None
     )
-    if agency is None or len(code) != 6:
+    if agency is None:
         raise refusal("J-AREA", code=code[:12])
     return agency
 
