@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Mapping
@@ -264,7 +265,7 @@ class _Batch:
             self.failure(parcel.letters, error)
 
     def failure(self, letters: tuple[Claimed, ...], error: Exception) -> None:
-        """Try again later, or give up; an error that nobody foresaw is named by its class, and logged in full."""
+        """Try again later, or give up; an error that nobody foresaw is named by its class."""
         code, text, retry_after = "L-INTERNAL", type(error).__name__, None
         if isinstance(error, DeliveryError):
             code, text = error.code, error.text
@@ -272,7 +273,9 @@ class _Batch:
         elif isinstance(error, DecryptError):
             code, text = "L-DECRYPT", str(error)
         else:
-            logger.error("Letter %s fails unexpectedly", letters[0].id, exc_info=error)
+            # Where, and of what class; an unforeseen message may hold anything, and so may the values around it.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("Letter %s fails with %s\n%s", letters[0].id, text, where)
         attempts = letters[0].attempts
         if isinstance(error, PermanentFailure) or attempts >= leases.MAX_ATTEMPTS:
             self.dead(letters, code, text)

@@ -45,7 +45,7 @@ MAX_CONTEXT_BYTES = 32 * 1024
 _TABLE = Letter._meta.db_table
 _CHANNELS = frozenset(Letter.Channel.values)
 _LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}")
 _DIGESTIBLE = frozenset({"email", "sms"})
 
 
@@ -104,7 +104,7 @@ def _row(draft: Draft, now: datetime) -> tuple[Any, ...]:
     if draft.channel not in _CHANNELS:
         raise DraftError(f"there is no channel {draft.channel!r}")
     if not _NAME.fullmatch(draft.template):
-        raise DraftError("a template's name has small letters, digits, - and _ only")
+        raise DraftError("a template's name has small letters, digits, - _ . only")
     if draft.language not in _LANGUAGES:
         raise DraftError(f"letters are not written in {draft.language!r}")
     inbox = draft.channel == Letter.Channel.INBOX

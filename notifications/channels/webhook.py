@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import socket
 
 import httpx
@@ -15,6 +16,9 @@ from notifications.errors import PermanentFailure, TemporaryFailure
 
 # Ranges of IPv6 that carry an IPv4 address to wherever a gateway leads: NAT64, 6to4, Teredo.
 _TUNNELS = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 
 
 def is_public(address: str) -> bool:
@@ -40,7 +44,7 @@ def guarded(address: str) -> tuple[httpx.URL, str]:
         port = url.port or {"https": 443, "http": 80}[url.scheme]
     except (httpx.InvalidURL, UnicodeError, KeyError, TypeError):
         raise PermanentFailure("L-ADDRESS", "the address is not a web address") from None
-    if not host or url.userinfo:
+    if not _HOST.fullmatch(host) or url.userinfo:
         raise PermanentFailure("L-ADDRESS", "the address is not a plain web address")
     if url.scheme != "https" and not settings.WEBHOOK_ALLOW_PRIVATE:
         raise PermanentFailure("L-ADDRESS", "the address does not start with https")
