@@ -24,6 +24,7 @@ from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role
 from transfers.rules.routes import ClockKind
 from transfers.rules.workdays import last_day_of
+from transfers.sla.calendars import calendar_for
 
 # Which step tells the person what.
 TO_PERSON = {
@@ -57,10 +58,10 @@ TO_STAFF = {
 TO_OWNER = {"send_back_out", "send_back_in"}
 
 
-def for_move(case: TransferCase, declared: Declared, step: Step) -> list[Draft]:
+def for_move(case: TransferCase, declared: Declared, step: Step, *, version: int) -> list[Draft]:
     """The letters that this step sends: to the person, to staff with new work, to the partner that filed the case."""
     drafts: list[Draft] = []
-    key = f"{case.number}:{case.version}"
+    key = f"{case.number}:{version}"
     if template := TO_PERSON.get(declared.name):
         drafts += to_person(case, template, dedupe=f"{key}:{template}")
     if work := TO_STAFF.get(declared.name):
@@ -154,7 +155,9 @@ def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, R
 
 def case_context(case: TransferCase) -> dict[str, Any]:
     """What every letter about a case may say, in the active language. Nothing sensitive."""
-    acting = case.inbound_agency if case.acts == "in" else case.outbound_agency
+    inbound = case.acts == "in"
+    acting = case.inbound_agency if inbound else case.outbound_agency
+    area = case.inbound_area_id if inbound else case.outbound_area_id
     return {
         "number": case.number,
         "name": mask_name(case.name),
@@ -165,6 +168,8 @@ def case_context(case: TransferCase) -> dict[str, Any]:
         "agency": acting.name,
         "agency_phone": acting.phone,
         "due_on": due_text(case.due_at),
+        # 暂定: the notice for that year is not out yet.
+        "provisional": bool(case.due_at) and calendar_for(area).is_provisional(last_day_of(case.due_at)),
         "reasons": [
             {"code": f["code"], "text": said(ALL[f["code"]]), "remedy": _remedy(f["code"])} for f in case.failures
         ],
@@ -227,10 +232,11 @@ def for_alarm(
 ) -> list[Draft]:
     """The letters of one rung of the ladder."""
     key = f"alarm:{clock.pk}:{clock.generation}:{rung.code}"
-    extra = {"rung": rung.named, "clock": ClockKind(clock.kind).named, "due_on": clock.due_on.isoformat()}
+    due = {"due_on": clock.due_on.isoformat(), "provisional": clock.provisional}
+    extra = {"rung": rung.named, "clock": ClockKind(clock.kind).named, **due}
     drafts = to_staff(users, case, "alarm", dedupe=key, extra=extra, not_before=not_before)
     if tell_person:
         template = "supplement_due" if clock.kind == "SUPPLEMENT" else "overdue"
-        told = to_person(case, template, dedupe=f"{key}:{template}", extra={"due_on": extra["due_on"]})
+        told = to_person(case, template, dedupe=f"{key}:{template}", extra=due)
         drafts += [replace(draft, not_before=not_before) for draft in told]
     return drafts

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 _KEEP_SECONDS = 30.0
-_stores: list[dict[Any, tuple[float, Any]]] = []
+_stores: list[dict[Any, Any]] = []
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
@@ -29,6 +29,13 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
         return value
 
     return look
+
+
+def shelf() -> dict[Any, Any]:
+    """A dictionary that `forget` empties, for what may be kept only after its transaction has committed."""
+    kept: dict[Any, Any] = {}
+    _stores.append(kept)
+    return kept
 
 
 def forget() -> None:

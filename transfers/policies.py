@@ -9,12 +9,15 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 
-from transfers.memory import remembered
+from transfers.memory import remembered, shelf
 from transfers.models import Area, ResolvedPolicy
 from transfers.models import Policy as PolicyRow
 from transfers.rules.policy import Policy, resolve
+
+_pins: dict[bytes, int] = shelf()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,23 @@ def lineage(area_code: str) -> tuple[str, ...]:
     return tuple(reversed(codes))
 
 
-@remembered
 def applying(area_code: str, on: date) -> Applying:
     """What applies in `area_code` on that day: the nation's values, overruled on the way down. Pins the outcome."""
+    digest, values, sources = _outcome(area_code, on)
+    pinned = _pins.get(digest)
+    if pinned is None:
+        row, _created = ResolvedPolicy.objects.get_or_create(
+            digest=digest, defaults={"values": values, "sources": sources}
+        )
+        pinned = row.pk
+        # Remembered only once it is there for everybody: this transaction may yet be rolled back.
+        transaction.on_commit(lambda: _pins.setdefault(digest, row.pk))
+    return pinned_policy(pinned)
+
+
+@remembered
+def _outcome(area_code: str, on: date) -> tuple[bytes, dict[str, Any], list[str]]:
+    """The digest, the merged values and the sources of what applies."""
     codes = lineage(area_code)
     rows = {
         row.area_id: row
@@ -53,11 +70,8 @@ def applying(area_code: str, on: date) -> Applying:
         values.update(row.values)
     resolve([values])
     sources = [str(row) for row in layers]
-    digest = hashlib.sha256(json.dumps([values, sources], sort_keys=True, ensure_ascii=False).encode()).digest()
-    pinned, _created = ResolvedPolicy.objects.get_or_create(
-        digest=digest, defaults={"values": values, "sources": sources}
-    )
-    return pinned_policy(pinned.pk)
+    text = json.dumps([values, sources], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest(), values, sources
 
 
 @lru_cache(maxsize=4096)

@@ -104,7 +104,7 @@ class _Course:
         self.clocks_stand_for = State(case.state)
         self.money_acted = remittance.info.acts if remittance else None
         self.events: list[CaseEvent] = []
-        self.drafts: list[outbox.Draft] = []
+        self.taken: list[tuple[Declared, Step, int]] = []
 
     def run(self, declared: Declared, step: Step, actor: Actor, agency: int | None) -> Done:
         queue = deque([(declared, step, actor, agency)])
@@ -112,8 +112,16 @@ class _Course:
             declared, step, actor, agency = queue.popleft()
             effect = self._effect(declared, step, actor)
             queue.extend((MOVES[name], Step(None, self.now, data=data), SYSTEM, None) for name, data in effect.then)
-            self._take(declared, step, actor, agency, effect, last=not queue)
-        outbox.post(self.drafts, now=self.now)
+            # The clocks move once, when the case itself has come to rest; money steps that follow leave it there.
+            rests = all(following.machine == "money" for following, *_rest in queue)
+            self._take(declared, step, actor, agency, effect, rests=rests)
+        # Written last, so that they tell where the case has come to, with the promise that holds now.
+        drafts = [
+            draft
+            for declared, step, version in self.taken
+            for draft in letters.for_move(self.case, declared, step, version=version)
+        ]
+        outbox.post(drafts, now=self.now)
         return Done(self.case, self.events)
 
     def _effect(self, declared: Declared, step: Step, actor: Actor) -> Effect:
@@ -126,7 +134,7 @@ class _Course:
         return effect
 
     def _take(
-        self, declared: Declared, step: Step, actor: Actor, agency: int | None, effect: Effect, *, last: bool
+        self, declared: Declared, step: Step, actor: Actor, agency: int | None, effect: Effect, *, rests: bool
     ) -> None:
         """Run the transition and write what it means, so that the row, its clocks and its event agree."""
         case, money = self.case, self.remittance
@@ -142,7 +150,7 @@ class _Course:
             money.holder_id = self._agency(money.info.acts)
             money.save()
         self._hand_over()
-        told = self._move_clocks() if last else []
+        told = self._move_clocks() if rests else []
         case.save()
         event = CaseEvent(
             case=case,
@@ -165,7 +173,7 @@ class _Course:
         )
         event.save(force_insert=True)
         self.events.append(event)
-        self.drafts += letters.for_move(case, declared, step)
+        self.taken.append((declared, step, case.version))
 
     def _hand_over(self) -> None:
         """Who must act now. While only money is outstanding, that is the side on which the money stands."""
@@ -211,6 +219,7 @@ def _stale(case: TransferCase) -> Exception:
     return refusal(
         "J-STALE",
         who=(event.actor_name if event else "") or "系统",
+        who_en=(event.actor_name if event else "") or "The system",
         at=event.at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S") if event else "",
         what=move.zh if move else "",
         what_en=move.en if move else "",

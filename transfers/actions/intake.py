@@ -296,7 +296,7 @@ def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
 
 
 def _agency(code: str) -> Agency:
-    """The agency of a pooling area that is valid today. A pseudo-code that runs no fund itself stands for its parent."""
+    """The agency of a pooling area valid today. A pseudo-code that runs no fund itself stands for its parent."""
     area = Area.objects.filter(code=code[:6], valid_to__isnull=True).first() if len(code) == 6 else None
     if area is not None and area.pseudo and not area.pooling:
         area = area.parent

@@ -29,7 +29,7 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
     "J-STALE": (
         409,
         "{who}已于{at}办理了“{what}”,请刷新后按最新状态办理。",
-        "{who} already did “{what_en}” at {at}. Reload and act on the newest state.",
+        "{who_en} already did “{what_en}” at {at}. Reload and act on the newest state.",
     ),
     "J-NOT-NOW": (
         409,
@@ -49,8 +49,8 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
     ),
     "J-NOT-OWNER": (
         409,
-        "本业务由{owner}经办,请由其办理,或由主管改派。",
-        "{owner} is handling this case. Ask them, or have a supervisor reassign it.",
+        "本业务由{owner}经办,请由其办理。",
+        "{owner} is handling this case; it is theirs to go on with.",
     ),
     "J-REASON": (400, "请从所列原因中选择一项。", "Choose one of the listed reasons."),
     "J-NOTE": (400, "请填写说明。", "Write a note."),

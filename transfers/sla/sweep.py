@@ -65,6 +65,7 @@ class _Due:
     clock: Clock
     rung: Rung
     planned_at: datetime
+    not_before: datetime
 
 
 def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
@@ -107,7 +108,7 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
         skipped += passed
     fired = _claim(due, now)
     audience = _audience([item.clock for item in fired])
-    drafts = [draft for item in fired for draft in _letters(item, audience, now)]
+    drafts = [draft for item in fired for draft in _letters(item, audience)]
     CaseEvent.objects.bulk_create(
         CaseEvent(
             case_id=item.clock.case_id,
@@ -132,22 +133,23 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
     return Fired(clocks=len(clocks), alarms=len(fired), skipped=skipped, failed=failed)
 
 
-def _letters(item: _Due, audience: dict[tuple[str, Role], list[User]], now: datetime) -> list[Draft]:
+def _letters(item: _Due, audience: dict[tuple[str, Role], list[User]]) -> list[Draft]:
     """The letters of one rung; they wait for the acting area's working hours."""
-    policy = _policy(item.clock)
     return letters.for_alarm(
         item.clock.case,
         item.clock,
         item.rung,
         _users(item, audience),
         tell_person="person" in item.rung.to,
-        not_before=calendar_for(item.clock.area_id).next_working_moment(now, policy.opens_at, policy.closes_at),
+        not_before=item.not_before,
     )
 
 
 def _reached(clock: Clock, now: datetime) -> tuple[list[_Due], int]:
     """The rungs of one clock whose instant has come, in order; the clock is moved on past them."""
-    rungs = {rung.code: rung for rung in _policy(clock).rungs(clock.kind)}
+    policy = _policy(clock)
+    rungs = {rung.code: rung for rung in policy.rungs(clock.kind)}
+    not_before = calendar_for(clock.area_id).next_working_moment(now, policy.opens_at, policy.closes_at)
     reached, passed = [], 0
     while clock.done < len(clock.plan):
         entry = clock.plan[clock.done]
@@ -159,7 +161,7 @@ def _reached(clock: Clock, now: datetime) -> tuple[list[_Due], int]:
         if rung is None or (rung.when == "unclaimed" and clock.case.state not in UNCLAIMED):
             passed += 1
         else:
-            reached.append(_Due(clock, rung, at))
+            reached.append(_Due(clock, rung, at, not_before))
     clock.next_at = datetime.fromisoformat(clock.plan[clock.done]["at"]) if clock.done < len(clock.plan) else None
     return reached, passed
 
