@@ -1,10 +1,12 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from config import health
 
 urlpatterns = [
     path("console/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("track/", include("transfers.web.urls")),
     path("healthz", health.healthz),
     path("livez", health.livez),
     path("metrics", health.metrics),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from config.local import virtualenv
@@ -22,6 +24,8 @@ from config.local.processes import Guard, Supervisor, foreground, signals_held, 
 from config.local.servers import Postgres, Valkey, free_port
 
 READY_SECONDS = 90.0
+PACKAGES = ("accounts", "config", "notifications", "transfers")
+PREPARED_FROM = {".py", ".po", ".json", ".csv", ".toml"}
 # Celery's advice against root is for production; in a container root is often the only user there is.
 CALM = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 
@@ -169,11 +173,21 @@ def django(python: Path, *words: str) -> list[str]:
     return [str(python), str(ROOT / "manage.py"), *words]
 
 
-def prepare(guard: Guard, python: Path, env: Mapping[str, str], *, demo: bool = True) -> None:
+def prepare(guard: Guard, python: Path, env: Mapping[str, str], *, demo: bool = True, **pipes: Any) -> None:
     """Bring schema, translations, reference data and, unless told otherwise, demonstration data up to date."""
     words = ["prepare", *([] if demo else ["--no-demo"])]
-    if foreground(guard, django(python, *words), env):
+    if foreground(guard, django(python, *words), env, stdin=subprocess.DEVNULL, **pipes):
         raise Told
+
+
+def prepared_from(env: Mapping[str, str]) -> str:
+    """A digest of what `prepare` reads, by name, size and time: while it stays the same, nothing needs preparing."""
+    digest = hashlib.sha256(env["DEMO"].encode())
+    for path in sorted(path for part in PACKAGES for path in (ROOT / part).rglob("*") if path.suffix in PREPARED_FROM):
+        if path.suffix != ".py" or "migrations" in path.parts:
+            state = path.stat()
+            digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def port_to_serve() -> int:
@@ -286,8 +300,10 @@ def welcome(python: Path, env: Mapping[str, str], base: str) -> str:
     """Addresses and demonstration sign-ins."""
     lines = ["", paint("Jiexu is ready.", "bold"), f"  Console   {base}/console/", f"  Look-up   {base}/"]
     lines += [f"  API       {base}/api/docs", f"  Health    {base}/healthz", ""]
-    done = subprocess.run(django(python, "demo_signins"), env=dict(env), capture_output=True, text=True, check=False)
-    if done.returncode == 0:
+    if env["DEMO"] == "true" and (ROOT / "transfers/management/commands/demo_signins.py").exists():
+        done = subprocess.run(
+            django(python, "demo_signins"), env=dict(env), capture_output=True, text=True, check=False
+        )
         lines += [*done.stdout.rstrip().splitlines(), ""]
     return "\n".join([*lines, "Ctrl-C stops everything."])
 
@@ -304,11 +320,9 @@ def manage(arguments: list[str]) -> int:
             guard.close()
     with guarded(home, "manage") as guard, servers(guard, home, python) as addresses:
         env = home.environment() | addresses
-        fresh = subprocess.run(
-            django(python, "prepare", "--if-fresh"), env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
-        )
-        if fresh.returncode:
-            raise Told
+        if external() is None and home.prepared() != (now := prepared_from(env)):
+            prepare(guard, python, env, stdout=sys.stderr)
+            home.note_prepared(now)
         return foreground(guard, django(python, *arguments), env)
 
 
@@ -386,9 +400,6 @@ def check(_arguments: list[str]) -> int:
         return 1
     say(f"All {len(steps)} checks passed.")
     return 0
-
-
-PACKAGES = ("accounts", "config", "notifications", "transfers")
 
 
 def passes(name: str, command: list[str], env: Mapping[str, str]) -> bool:

@@ -124,6 +124,17 @@ class Home:
             time.sleep(0.2)
         raise Problem("./dev run has been starting for more than 90 s: look at its window, or stop it and try again.")
 
+    def prepared(self) -> str:
+        """What the data was last prepared from; empty when never."""
+        try:
+            return (self.path / "prepared").read_text()
+        except OSError:
+            return ""
+
+    def note_prepared(self, digest: str) -> None:
+        """Remember what the data was prepared from."""
+        write_private(self.path / "prepared", digest)
+
     def publish(self, addresses: Mapping[str, str]) -> None:
         """Let `./dev manage` find the running services."""
         write_private(self.services, json.dumps(dict(addresses)))

@@ -151,10 +151,15 @@ def signals_held() -> Iterator[None]:
 
 
 def foreground(
-    guard: Guard, argv: Sequence[str | Path], env: Mapping[str, str], *, meanwhile: Callable[[], None] | None = None
+    guard: Guard,
+    argv: Sequence[str | Path],
+    env: Mapping[str, str],
+    *,
+    meanwhile: Callable[[], None] | None = None,
+    **pipes: Any,
 ) -> int:
     """Run a command on our terminal to its end and return its exit code; signals are its to answer."""
-    child = guard.spawn(argv, env=env, own_group=False)
+    child = guard.spawn(argv, env=env, own_group=False, **pipes)
 
     def forward(number: int, _frame: object) -> None:
         if number == signal.SIGINT and sys.stdin is not None and sys.stdin.isatty():

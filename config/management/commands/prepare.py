@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 
 class Command(BaseCommand):
@@ -23,13 +22,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-demo", action="store_true", help="load no demonstration data")
-        parser.add_argument("--if-fresh", action="store_true", help="do nothing when the schema is up to date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.ask_servers()
         call_command("translations", "compile", stdout=self.stdout, stderr=self.stderr)
-        if options["if_fresh"] and not self.pending():
-            return
         self.step("schema", "migrate", interactive=False, verbosity=0)
         self.step("reference data", "load_reference")
         if settings.DEMO and not options["no_demo"]:
@@ -46,11 +42,6 @@ class Command(BaseCommand):
             redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=5).ping()
         except (redis.RedisError, OSError, ValueError) as error:
             raise CommandError(f"Redis does not let us in ({str(error).rstrip('.')}): correct REDIS_URL.") from error
-
-    def pending(self) -> bool:
-        """Tell whether migrations are waiting."""
-        executor = MigrationExecutor(connection)
-        return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
     def step(self, title: str, command: str, *words: str, **options: Any) -> None:
         """Run one command of ours, saying how long it took."""

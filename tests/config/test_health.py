@@ -1,0 +1,182 @@
+"""The health page tells which part stands still, and only that one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from config import health, heartbeat
+from config.models import Heartbeat
+
+pytestmark = pytest.mark.django_db(transaction=True)  # the page asks over a connection of its own
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest) -> None:
+    settings.HEALTH_BACKLOGS = {}
+    monkeypatch.setattr(health, "_kept", None)
+    monkeypatch.setattr(heartbeat, "_written", {})
+
+
+def alive(**ages: float) -> None:
+    """Write heartbeats of these ages in seconds."""
+    for name, age in ages.items():
+        Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now() - timedelta(seconds=age)})
+
+
+def test_all_well(client: Client) -> None:
+    alive(worker=1, beat=2)
+    response = client.get("/healthz")
+    body = response.json()
+    assert response.status_code == 200
+    assert body["status"] == "ok"
+    assert {name: body[name]["status"] for name in ("database", "redis", "worker", "beat")} == dict.fromkeys(
+        ("database", "redis", "worker", "beat"), "ok"
+    )
+    assert 1 <= body["worker"]["age"] < 5
+    assert 2 <= body["beat"]["age"] < 6
+
+
+@pytest.mark.parametrize("stopped", ["worker", "beat"])
+@pytest.mark.parametrize(("age", "status"), [(44, "ok"), (60, "late"), (100, "down")])
+def test_one_that_stands_still_does_not_drag_the_other_along(
+    client: Client, stopped: str, age: float, status: str
+) -> None:
+    other = {"worker": "beat", "beat": "worker"}[stopped]
+    alive(**{stopped: age, other: 1})
+    response = client.get("/healthz")
+    assert response.json()[stopped]["status"] == status
+    assert response.json()[other]["status"] == "ok"
+    assert response.status_code == (200 if status == "ok" else 503)
+
+
+def test_one_that_never_ran_is_down(client: Client) -> None:
+    alive(beat=1)
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert response.json()["worker"] == {"status": "down", "age": None}
+
+
+def test_redis_away(client: Client, settings: pytest.FixtureRequest) -> None:
+    alive(worker=1, beat=1)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert {part: sign["status"] for part, sign in response.json().items() if part != "status"} == {
+        "database": "ok",
+        "redis": "down",
+        "worker": "ok",
+        "beat": "ok",
+    }
+
+
+def test_database_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive(worker=1, beat=1)
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert response.json()["database"]["status"] == "down"
+    assert response.json()["redis"]["status"] == "ok"
+
+
+def waited_long(*, now: datetime) -> float:
+    return 500.0
+
+
+def waited_not(*, now: datetime) -> None:
+    return None
+
+
+def test_backlog_over_its_limit(client: Client, settings: pytest.FixtureRequest) -> None:
+    alive(worker=1, beat=1)
+    settings.HEALTH_BACKLOGS = {
+        "alarms": ("tests.config.test_health.waited_long", 300.0),
+        "letters": ("tests.config.test_health.waited_not", 300.0),
+    }
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert response.json()["alarms"] == {"status": "late", "age": 500.0}
+    assert response.json()["letters"] == {"status": "ok", "age": 0.0}
+
+
+def test_the_backlogs_of_the_settings_can_be_asked() -> None:
+    from config import settings as written
+
+    for path, limit in written.HEALTH_BACKLOGS.values():
+        age = health.import_string(path)(now=timezone.now())
+        assert age is None or age >= 0
+        assert limit > 0
+
+
+def test_asked_at_most_once_a_second(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(health, "signs", lambda: asked.append(1) or {"database": health.DOWN})
+    for _ in range(5):
+        assert client.get("/healthz").status_code == 503
+    assert len(asked) == 1
+
+
+def test_worker_and_beat_write_their_own_sign() -> None:
+    heartbeat.beat_of_worker(sender=None)
+    assert list(Heartbeat.objects.values_list("name", flat=True)) == ["worker"]
+    from config.celery import app
+
+    scheduler = heartbeat.BeatingScheduler(app=app, lazy=True)
+    scheduler._heap = []
+    scheduler.old_schedulers = scheduler.schedule
+    scheduler.tick()
+    assert set(Heartbeat.objects.values_list("name", flat=True)) == {"worker", "beat"}
+
+
+def test_signs_are_written_now_and_then_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: clock[0])
+    heartbeat.beat("worker")
+    first = Heartbeat.objects.get().at
+    clock[0] += heartbeat.EVERY_SECONDS - 1
+    heartbeat.beat("worker")
+    assert Heartbeat.objects.get().at == first
+    clock[0] += 2
+    heartbeat.beat("worker")
+    assert Heartbeat.objects.get().at > first
+
+
+def test_scheduler_starts_with_everything_due() -> None:
+    from config.celery import app
+
+    scheduler = heartbeat.BeatingScheduler(app=app)
+    assert scheduler.schedule
+    assert all(entry.is_due().is_due for entry in scheduler.schedule.values())
+
+
+def test_livez_asks_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    assert client.get("/livez").content == b"ok\n"
+
+
+def test_metrics_are_for_this_machine_or_a_token(settings: pytest.FixtureRequest) -> None:
+    alive(worker=1, beat=1)
+    settings.METRICS_TOKEN = "measure-me"
+    make = RequestFactory()
+
+    def status(**extra: str) -> int:
+        return health.metrics(make.get("/metrics", **extra)).status_code
+
+    assert status(REMOTE_ADDR="127.0.0.1") == 200
+    assert status(REMOTE_ADDR="10.1.2.3") == 404
+    assert status(REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="10.1.2.3") == 404
+    assert status(REMOTE_ADDR="10.1.2.3", HTTP_AUTHORIZATION="Bearer measure-me") == 200
+    assert status(REMOTE_ADDR="10.1.2.3", HTTP_AUTHORIZATION="Bearer wrong") == 404
+    settings.METRICS_TOKEN = ""
+    assert status(REMOTE_ADDR="10.1.2.3", HTTP_AUTHORIZATION="Bearer ") == 404
+
+
+def test_metrics_name_each_part(client: Client) -> None:
+    alive(worker=1, beat=100)
+    text = client.get("/metrics").content.decode()
+    assert 'jiexu_up{part="worker"} 1.0' in text
+    assert 'jiexu_up{part="beat"} 0.0' in text
