@@ -1,0 +1,1 @@
+"""The public face: looking up a case, for enrollees."""

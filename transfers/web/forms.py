@@ -1,0 +1,82 @@
+"""The three things a visitor may fill in. What they mean is checked by the verbs, which answer with a code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+MAX_FILES = 5
+
+
+class LookupForm(forms.Form):
+    """Case number and the last six of the identity number."""
+
+    number = forms.CharField(
+        label=_("Case number"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "placeholder": "JX…",
+                "aria-describedby": "number-help",
+            }
+        ),
+    )
+    tail = forms.CharField(
+        label=_("Last six characters of the identity number"),
+        max_length=12,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "size": "8",
+                "aria-describedby": "tail-help",
+            }
+        ),
+    )
+
+
+class CodeForm(forms.Form):
+    """The one-time code."""
+
+    code = forms.CharField(
+        label=_("Code from the message"),
+        max_length=12,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "size": "8"}),
+    )
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """Any number of files up to `MAX_FILES`; none is fine."""
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = [super(ManyFilesField, self).clean(each, initial) for each in data or []]
+        if len(files) > MAX_FILES:
+            raise forms.ValidationError(_("At most %(count)s files at once.") % {"count": MAX_FILES})
+        return files
+
+
+class SupplementForm(forms.Form):
+    """What the person sends in: a note, and papers."""
+
+    version = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    note = forms.CharField(
+        label=_("What you are sending"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
+    )
+    files = ManyFilesField(
+        label=_("Photos or PDF files"),
+        required=False,
+        widget=ManyFilesInput(attrs={"multiple": True, "accept": "image/jpeg,image/png,application/pdf"}),
+    )

@@ -1,0 +1,203 @@
+"""The look-up pages. Number and tail are posted, never in an address; each success redirects, each page is no-store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from transfers.access import find_case, person_actor
+from transfers.actions import lookup, perform
+from transfers.actions.attachments import attach
+from transfers.models import TransferCase
+from transfers.rules.errors import Refusal
+from transfers.rules.routes import State
+from transfers.web import passes
+from transfers.web.forms import CodeForm, LookupForm, SupplementForm
+from transfers.web.levels import look
+from transfers.web.origin import origin_of
+from transfers.web.pictures import DayBar, day_bar
+
+View = Callable[..., HttpResponse]
+
+
+def private(view: View) -> View:
+    """Nothing of these pages is kept by a browser or a proxy, sent on as a referrer, or indexed."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["Referrer-Policy"] = "same-origin"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return wrapped
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The pass that was shown, and its case."""
+
+    granted: passes.Pass
+    case: TransferCase
+
+
+def with_pass(view: View) -> View:
+    """Only with a valid pass; without one, back to the start, which says why."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponse:
+        granted = passes.shown(request, now=timezone.now())
+        if granted is None:
+            return _redirect("track:start")
+        case = find_case(person_actor(TransferCase(pk=granted.case_id)), pk=granted.case_id)
+        return view(request, Held(granted, case))
+
+    return wrapped
+
+
+@private
+@sensitive_post_parameters("number", "tail")
+@require_http_methods(["GET", "HEAD", "POST"])
+def start(request: HttpRequest) -> HttpResponse:
+    """The form, and the answer to it: a pass and the status page, or one sentence that is the same for every "no"."""
+    if request.method != "POST":
+        return render(request, "track/start.html", {"form": LookupForm()})
+    form = LookupForm(request.POST)
+    if not form.is_valid():
+        return render(request, "track/start.html", {"form": form}, status=400)
+    now = timezone.now()
+    try:
+        case = lookup.find(form.cleaned_data["number"], form.cleaned_data["tail"], origin=origin_of(request), now=now)
+    except Refusal as error:
+        again = LookupForm(initial={"number": form.cleaned_data["number"]})
+        return _refused(request, "track/start.html", {"form": again}, error)
+    response = _redirect("track:status")
+    passes.give(response, passes.issue(case.pk, now=now))
+    return response
+
+
+@private
+@require_safe
+@with_pass
+def status(request: HttpRequest, held: Held) -> HttpResponse:
+    """Where the case stands, at the level that has been proved."""
+    return render(request, "track/status.html", _page(held))
+
+
+@private
+@require_POST
+@with_pass
+def code(request: HttpRequest, held: Held) -> HttpResponse:
+    """Send a one-time code to the phone on file."""
+    now = timezone.now()
+    try:
+        lookup.send_code(held.case, origin=origin_of(request), now=now)
+    except Refusal as error:
+        return _refused(request, "track/status.html", _page(held), error)
+    response = _redirect("track:status", "#code")
+    passes.give(response, passes.issue(held.case.pk, now=now, verified=held.granted.verified, code_sent=True))
+    return response
+
+
+@private
+@sensitive_post_parameters("code")
+@require_POST
+@with_pass
+def verify(request: HttpRequest, held: Held) -> HttpResponse:
+    """A right code gives a new pass that opens the whole page."""
+    now = timezone.now()
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return render(request, "track/status.html", {**_page(held), "code_form": form}, status=400)
+    try:
+        lookup.check_code(held.case, form.cleaned_data["code"], origin=origin_of(request), now=now)
+    except Refusal as error:
+        return _refused(request, "track/status.html", _page(held), error)
+    response = _redirect("track:status")
+    passes.give(response, passes.issue(held.case.pk, now=now, verified=True))
+    return response
+
+
+@private
+@require_POST
+@with_pass
+def supplement(request: HttpRequest, held: Held) -> HttpResponse:
+    """The person's own step: what was asked for is sent in, with papers. All of it or none."""
+    if not held.granted.verified:
+        return _redirect("track:status")
+    form = SupplementForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return render(request, "track/status.html", {**_page(held), "supplement_form": form}, status=400)
+    now, actor = timezone.now(), person_actor(held.case)
+    try:
+        with transaction.atomic():
+            for upload in form.cleaned_data["files"]:
+                attach(held.case, actor, upload, "other", now=now)
+            perform(
+                held.case,
+                "provide_supplement",
+                actor,
+                version=form.cleaned_data["version"],
+                note=form.cleaned_data["note"],
+                now=now,
+            )
+    except Refusal as error:
+        fresh = Held(held.granted, find_case(actor, pk=held.case.pk))
+        return _refused(request, "track/status.html", _page(fresh, note=form.cleaned_data["note"]), error)
+    return _redirect("track:status")
+
+
+@private
+@require_POST
+def leave(request: HttpRequest) -> HttpResponse:
+    """Forget what was proved: for a browser that other people use, too."""
+    response = _redirect("track:start")
+    passes.take_away(response)
+    return response
+
+
+def _page(held: Held, *, note: str = "") -> dict[str, Any]:
+    """What the status page shows: the line for everybody with a pass, the detail only after the phone."""
+    now = timezone.now()
+    line, detail = look(held.case, now, verified=held.granted.verified)
+    page: dict[str, Any] = {
+        "line": line,
+        "detail": detail,
+        "bar": _bar(line),
+        "code_sent": held.granted.code_sent,
+        "code_form": CodeForm(),
+        "until": held.granted.until,
+    }
+    if detail is not None and held.case.state == State.OUT_SUPPLEMENT:
+        page["supplement_form"] = SupplementForm(initial={"version": held.case.version, "note": note})
+    return page
+
+
+def _bar(line: Any) -> DayBar | None:
+    if line.clock is None:
+        return None
+    return day_bar(line.clock.budget, line.clock.used, overdue=line.overdue)
+
+
+def _refused(request: HttpRequest, template: str, page: dict[str, Any], error: Refusal) -> HttpResponse:
+    response = render(request, template, {**page, "error": error}, status=error.http_status)
+    if "seconds" in error.details and error.http_status == 429:
+        response["Retry-After"] = str(error.details["seconds"])
+    return response
+
+
+def _redirect(name: str, fragment: str = "") -> HttpResponseRedirect:
+    response = redirect(name)
+    response["Location"] += fragment
+    response.status_code = 303
+    return response
