@@ -1,7 +1,8 @@
 """Worker and beat each write a sign of life of their own, so that one that stops cannot make the other look dead.
 
 The worker's main process writes when Celery sends its own heartbeat, which it does only while it consumes; beat writes
-at each tick of its scheduler. Both over a short connection of their own, at most every `EVERY_SECONDS`.
+at each tick of its scheduler. Both over a short connection of their own, at most every `EVERY_SECONDS`; and into
+`HEARTBEAT_FILE` when it is set, for the health check of the one container.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from celery.beat import Scheduler
@@ -22,12 +24,15 @@ BEAT = "INSERT INTO config_heartbeat (name, at) VALUES (%s, now()) ON CONFLICT (
 
 def beat(name: str) -> None:
     """Say that a process of this kind works, now by the database's clock. A database that is away is only logged."""
+    from django.conf import settings
     from django.db import DatabaseError, connection
 
     moment = time.monotonic()
     if moment - _written.get(name, float("-inf")) < EVERY_SECONDS:
         return
     _written[name] = moment
+    if settings.HEARTBEAT_FILE:
+        Path(settings.HEARTBEAT_FILE).touch()
     fresh = connection.copy()
     try:
         with fresh.cursor() as cursor:

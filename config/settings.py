@@ -21,6 +21,7 @@
 | `WEBHOOK_ALLOW_PRIVATE` | allow webhooks to loopback and private addresses | `false` |
 | `UPLOAD_DIR` | where attachments are kept | `.run/uploads` |
 | `METRICS_TOKEN` | bearer token that lets other machines read `/metrics` | empty |
+| `HEARTBEAT_FILE` | a file that worker and beat touch while they work, for a container's health check | empty |
 | `LOG_LEVEL` | `DEBUG`, `INFO`, `WARNING`, `ERROR` | `INFO` |
 | `DEMO` | the demonstration data may be loaded and its sign-ins are shown | `false` |
 """
@@ -293,6 +294,7 @@ WEBHOOK_ALLOW_PRIVATE: bool = read_bool("WEBHOOK_ALLOW_PRIVATE", False)
 ENROLMENT_REGISTRIES: dict[str, str] = read("dict", "ENROLMENT_REGISTRIES", {})
 
 # --- signs of life ------------------------------------------------------------------------------
+HEARTBEAT_FILE: str = read("str", "HEARTBEAT_FILE", "")
 METRICS_TOKEN: str = read("str", "METRICS_TOKEN", "")
 # Backlog -> (function(now=…) giving the wait of its oldest due piece in seconds or None, seconds that are still well).
 HEALTH_BACKLOGS: dict[str, tuple[str, float]] = {

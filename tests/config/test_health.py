@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -143,6 +144,12 @@ def test_signs_are_written_now_and_then_only(monkeypatch: pytest.MonkeyPatch) ->
     clock[0] += 2
     heartbeat.beat("worker")
     assert Heartbeat.objects.get().at > first
+
+
+def test_signs_for_a_container(tmp_path: Path, settings: pytest.FixtureRequest) -> None:
+    settings.HEARTBEAT_FILE = str(tmp_path / "heartbeat")
+    heartbeat.beat("beat")
+    assert (tmp_path / "heartbeat").exists()
 
 
 def test_scheduler_starts_with_everything_due() -> None:
