@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -23,11 +23,13 @@ from transfers.rules.codes import LISTS
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Side
 from transfers.rules.routes import ClockKind, MoneyState, State, clock_effects
+from transfers.rules.text import has_control
 from transfers.rules.workdays import ZONE
 from transfers.sla import clocks
 
 NOTE_MAX, TEXT_MAX = 500, 60
 MONEY_MAX_FEN = 10_000_000_00
+_YUAN = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?")
 _CASE_JOINS = (
     "person",
     "outbound_area__parent",
@@ -71,7 +73,8 @@ def perform(
         raise refusal("J-UNKNOWN-STEP", name=transition[:40])
     move = declared.move
     locked = (
-        TransferCase.objects.select_for_update(of=("self",))
+        # Not FOR UPDATE: a sweeper that writes an alarm of this case needs its key while it holds a clock we need.
+        TransferCase.objects.select_for_update(of=("self",), no_key=True)
         .select_related(*_CASE_JOINS)
         .filter(pk=case if isinstance(case, int) else case.pk)
         .first()
@@ -216,10 +219,11 @@ def _stale(case: TransferCase) -> Exception:
     """Somebody else acted meanwhile: say who, what and when."""
     event = CaseEvent.objects.filter(case=case, version=case.version).select_related("actor").first()
     move = MOVES[event.name].move if event else None
+    nameless = Side.APPLICANT if event and event.actor_kind == "person" else Side.SYSTEM
     return refusal(
         "J-STALE",
-        who=(event.actor_name if event else "") or "系统",
-        who_en=(event.actor_name if event else "") or "The system",
+        who=(event.actor_name if event else "") or nameless.named.zh,
+        who_en=(event.actor_name if event else "") or f"The {nameless.named.en.lower()}",
         at=event.at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S") if event else "",
         what=move.zh if move else "",
         what_en=move.en if move else "",
@@ -239,7 +243,7 @@ def _clean_note(move: Move, note: str) -> str:
     note = note.strip()
     if move.note and not note:
         raise refusal("J-NOTE")
-    if len(note) > NOTE_MAX or _has_control(note):
+    if len(note) > NOTE_MAX or has_control(note):
         raise refusal(
             "J-FIELD",
             field="说明",
@@ -247,12 +251,6 @@ def _clean_note(move: Move, note: str) -> str:
             problem_en=f"at most {NOTE_MAX} characters, no control characters",
         )
     return note
-
-
-def _has_control(text: str) -> bool:
-    return any(
-        unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in "\n\r\t" for character in text
-    )
 
 
 def _clean_data(move: Move, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -265,6 +263,8 @@ def _clean_data(move: Move, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _clean_field(field: Field, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | None):
+        raise _wrong(field, "应为文字", "it must be text")
     text = "" if value is None else str(value).strip()
     if not text:
         if field.required:
@@ -272,20 +272,19 @@ def _clean_field(field: Field, value: Any) -> Any:
         return None
     match field.kind:
         case "money":
-            try:
-                fen = Decimal(text.replace(",", "")) * 100
-            except InvalidOperation:
-                raise _wrong(field, "请填写金额,如 1234.56", "write an amount like 1234.56") from None
-            if not fen.is_finite() or fen != int(fen) or not 0 < fen <= MONEY_MAX_FEN:
-                raise _wrong(field, "金额须大于零、最多两位小数", "above zero, with at most two decimals")
-            return int(fen)
+            if not _YUAN.fullmatch(text):
+                raise _wrong(field, "请填写金额,如 1234.56,最多两位小数", "write an amount like 1234.56")
+            fen = int(Decimal(text.replace(",", "")) * 100)
+            if not 0 < fen <= MONEY_MAX_FEN:
+                raise _wrong(field, "金额须大于零、不超过一千万元", "it must be above zero and at most ten million")
+            return fen
         case "date":
             try:
                 return date.fromisoformat(text).isoformat()
             except ValueError:
                 raise _wrong(field, "请填写日期,如 2026-05-06", "write a date like 2026-05-06") from None
         case _:
-            if len(text) > TEXT_MAX or _has_control(text):
+            if len(text) > TEXT_MAX or has_control(text):
                 raise _wrong(field, f"不能超过{TEXT_MAX}字", f"at most {TEXT_MAX} characters")
             return text
 

@@ -25,6 +25,7 @@ from transfers.rules.facts import Application, AreaFacts
 from transfers.rules.parties import Applicant, Channel, Scheme, Side
 from transfers.rules.precheck import Failure, Question, precheck
 from transfers.rules.routes import State
+from transfers.rules.text import has_control
 from transfers.rules.workdays import local_date
 
 # How long to wait after a registry did not answer: minutes, by attempt.
@@ -297,7 +298,8 @@ def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
 
 def _agency(code: str) -> Agency:
     """The agency of a pooling area valid today. A pseudo-code that runs no fund itself stands for its parent."""
-    area = Area.objects.filter(code=code[:6], valid_to__isnull=True).first() if len(code) == 6 else None
+    wellformed = len(code) == 6 and code.isascii() and code.isdigit()
+    area = Area.objects.filter(code=code, valid_to__isnull=True).first() if wellformed else None
     if area is not None and area.pseudo and not area.pooling:
         area = area.parent
     agency = (
@@ -325,7 +327,7 @@ def _email(text: str) -> str:
 
 def _text(name: str, text: str, limit: int) -> str:
     text = text.strip()
-    if len(text) > limit or any(ord(character) < 32 and character not in "\n\t" for character in text):
+    if len(text) > limit or has_control(text):
         raise refusal(
             "J-FIELD",
             field=name,

@@ -41,6 +41,7 @@ class Failure:
         return PRECHECK[self.code]
 
 
+_NO_RECORD = (EnrolmentStatus.NONE, EnrolmentStatus.VOID)
 Verdict = bool | str  # False: passes; True: fails; "warn": fails without blocking
 _RULES: dict[str, tuple[Side, Callable[[Question], Verdict]]] = {}
 
@@ -69,14 +70,14 @@ def precheck(question: Question) -> list[Failure]:
 def outbound_not_suspended(q: Question) -> Verdict:
     """Art. 5: the outbound enrolment must be suspended first. Which states count is the area's `suspended_status`."""
     found = q.outbound.enrolled(q.application.outbound_scheme)
-    return found is not None and found.status not in q.outbound_policy.suspended_status
+    return found is not None and found.status not in (*_NO_RECORD, *q.outbound_policy.suspended_status)
 
 
 @_rule("V-O-02", Side.OUT)
 def outbound_record_missing(q: Question) -> Verdict:
-    """Nothing to transfer: no enrolment in the scheme, or only a void one."""
+    """Nothing to transfer: no enrolment in the scheme, or only one that is void or never came about."""
     found = q.outbound.enrolled(q.application.outbound_scheme)
-    return found is None or found.status == EnrolmentStatus.VOID
+    return found is None or found.status in _NO_RECORD
 
 
 @_rule("V-O-03", Side.OUT)

@@ -47,7 +47,7 @@ def clock_view(clock: Clock, now: datetime) -> ClockView:
         tally = tally.pause(calendar, local_date(now))  # whole days only: today is still there to be used
         over = now >= clock.due_at
     elif clock.status == Clock.Status.PAUSED:
-        over = clock.used > clock.budget
+        over = clock.used >= clock.budget  # it had passed before the pause
     days_over = 0
     if over:
         until = local_date(clock.stopped_at or now)
@@ -339,7 +339,9 @@ def public_status(case: TransferCase, now: datetime) -> PublicStatus:
     running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING).first()
     # Nobody is promised when the money comes: its watch is the agencies' own.
     view = clock_view(running, now) if running and running.kind != ClockKind.FUND else None
-    agency = case.inbound_agency if case.acts == Side.IN else case.outbound_agency
+    # Once completed, the relationship is with the inbound side.
+    with_inbound = case.acts == Side.IN or case.state == State.COMPLETED
+    agency = case.inbound_agency if with_inbound else case.outbound_agency
     return PublicStatus(
         number=case.number,
         name_masked=mask_name(case.name),

@@ -31,7 +31,9 @@ def apply(
         return []
     clocks: dict[str, Clock] = {}
     if any(verb != "start" for _kind, verb in effects):
-        clocks = {clock.kind: clock for clock in Clock.objects.filter(case=case).exclude(status=STOPPED)}
+        # Locked: a sweeper may be firing this clock's alarms at this moment, and what it fired must not be undone.
+        open_clocks = Clock.objects.select_for_update(no_key=True).filter(case=case).exclude(status=STOPPED)
+        clocks = {clock.kind: clock for clock in open_clocks}
     told = []
     for kind, verb in effects:
         if verb == "start":
@@ -109,10 +111,20 @@ def _count(clock: Clock, tally: Tally) -> None:
 
 
 def _pause(clock: Clock, policy: Policy, now: datetime) -> None:
-    """Pause. Alarms ahead are dropped; those that were due but not sent yet stay in the plan for the resumption."""
-    _count(clock, clock.tally.pause(calendar_for(clock.area_id), local_date(now)))
+    """Pause. Alarms ahead are dropped, to be planned anew; those reached but not fired stay for the resumption.
+
+    Reached is also a rung whose days have been used up and whose instant is only the next opening of business.
+    """
+    calendar, today = calendar_for(clock.area_id), local_date(now)
+    closed_today = now >= clock.due_at and today == clock.due_on
+    _count(clock, clock.tally.run(calendar, today) if closed_today else clock.tally.pause(calendar, today))
     clock.status, clock.next_at = PAUSED, None
-    clock.plan = [rung for rung in clock.plan[clock.done :] if datetime.fromisoformat(rung["at"]) <= now]
+    reached = {rung.code for rung in policy.rungs(clock.kind) if rung.days_used(clock.budget) <= clock.used}
+    clock.plan = [
+        rung
+        for rung in clock.plan[clock.done :]
+        if rung["code"] in reached or datetime.fromisoformat(rung["at"]) <= now
+    ]
     clock.done = 0
 
 
@@ -130,7 +142,7 @@ def _stop(clock: Clock, policy: Policy, now: datetime) -> None:
         late = now >= clock.due_at
         _count(clock, clock.tally.run(calendar, today))
     else:
-        late = clock.used > clock.budget
+        late = clock.used >= clock.budget  # the limit had passed before the pause
         _count(clock, clock.tally.resume(calendar, today))
     clock.status, clock.next_at, clock.stopped_at = STOPPED, None, now
     clock.outcome = Clock.Outcome.LATE if late else Clock.Outcome.MET

@@ -98,11 +98,12 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
     due: list[_Due] = []
     skipped = failed = 0
     for clock in clocks:
+        done = clock.done
         try:
             reached, passed = _reached(clock, now)
         except Exception:  # one clock that cannot be read must not hold up the others
             log.exception("alarm_plan_unreadable", clock_id=clock.pk)
-            clock.next_at, failed = now + POISON_PAUSE, failed + 1
+            clock.done, clock.next_at, failed = done, now + POISON_PAUSE, failed + 1
             continue
         due += reached
         skipped += passed
