@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 
 from tests.world import World
 from transfers import memory
@@ -45,6 +45,13 @@ def clean_tables() -> None:
 def _clean_after_committed_tests() -> None:
     """Django would TRUNCATE, which the append-only tables refuse, and would drop the reference data with it."""
     TransactionTestCase._fixture_teardown = lambda self: clean_tables()  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """A test world has ten people who sign in: hashing their passwords as in earnest would take most of the time."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(autouse=True)
