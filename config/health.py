@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import redis
 from django.conf import settings
@@ -99,6 +100,14 @@ def ask_backlogs() -> dict[str, Sign]:
         age = oldest(now=timezone.now()) or 0.0
         found[name] = Sign("ok" if age <= limit else "late", round(age, 1))
     return found
+
+
+def oldest_due_alarm(*, now: datetime) -> float | None:
+    """Seconds since the alarm that has been due longest should have been fired; None when nothing is due."""
+    from transfers.models import Clock
+
+    oldest = Clock.objects.filter(next_at__lte=now).order_by("next_at").values_list("next_at", flat=True).first()
+    return None if oldest is None else (now - oldest).total_seconds()
 
 
 _lock = threading.Lock()

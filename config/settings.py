@@ -298,6 +298,7 @@ HEARTBEAT_FILE: str = read("str", "HEARTBEAT_FILE", "")
 METRICS_TOKEN: str = read("str", "METRICS_TOKEN", "")
 # Backlog -> (function(now=…) giving the wait of its oldest due piece in seconds or None, seconds that are still well).
 HEALTH_BACKLOGS: dict[str, tuple[str, float]] = {
+    "alarms": ("config.health.oldest_due_alarm", 180.0),
     "letters": ("notifications.outbox.oldest_unsent_age", 600.0),
 }
 

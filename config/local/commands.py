@@ -173,10 +173,9 @@ def django(python: Path, *words: str) -> list[str]:
     return [str(python), str(ROOT / "manage.py"), *words]
 
 
-def prepare(guard: Guard, python: Path, env: Mapping[str, str], *, demo: bool = True, **pipes: Any) -> None:
-    """Bring schema, translations, reference data and, unless told otherwise, demonstration data up to date."""
-    words = ["prepare", *([] if demo else ["--no-demo"])]
-    if foreground(guard, django(python, *words), env, stdin=subprocess.DEVNULL, **pipes):
+def prepare(guard: Guard, python: Path, env: Mapping[str, str], *words: str, **pipes: Any) -> None:
+    """Bring translations, schema, reference data and demonstration data up to date."""
+    if foreground(guard, django(python, "prepare", *words), env, stdin=subprocess.DEVNULL, **pipes):
         raise Told
 
 
@@ -278,13 +277,15 @@ def run(_arguments: list[str]) -> int:
         )
         with servers(guard, home, python) as addresses:
             env = home.environment() | addresses | {"BASE_URL": base} | CALM
-            prepare(guard, python, env)
+            sign_ins = home.path / "signins.txt"
+            sign_ins.unlink(missing_ok=True)
+            prepare(guard, python, env, "--signins", str(sign_ins))
             supervisor = Supervisor(guard, env)
             try:
                 start_programs(supervisor, python, port)
                 wait_ready(supervisor, base)
                 home.publish(addresses)
-                say(welcome(python, env, base))
+                say(welcome(base, sign_ins))
                 while True:
                     supervisor.pump(0.5)
             except KeyboardInterrupt:
@@ -296,15 +297,12 @@ def run(_arguments: list[str]) -> int:
     return 0
 
 
-def welcome(python: Path, env: Mapping[str, str], base: str) -> str:
+def welcome(base: str, sign_ins: Path) -> str:
     """Addresses and demonstration sign-ins."""
-    lines = ["", paint("Jiexu is ready.", "bold"), f"  Console   {base}/console/", f"  Look-up   {base}/"]
+    lines = ["", paint("Jiexu is ready.", "bold"), f"  Console   {base}/console/", f"  Look-up   {base}/track/"]
     lines += [f"  API       {base}/api/docs", f"  Health    {base}/healthz", ""]
-    if env["DEMO"] == "true" and (ROOT / "transfers/management/commands/demo_signins.py").exists():
-        done = subprocess.run(
-            django(python, "demo_signins"), env=dict(env), capture_output=True, text=True, check=False
-        )
-        lines += [*done.stdout.rstrip().splitlines(), ""]
+    if sign_ins.exists():
+        lines += [*sign_ins.read_text().splitlines(), ""]
     return "\n".join([*lines, "Ctrl-C stops everything."])
 
 
@@ -368,7 +366,7 @@ def bench(arguments: list[str]) -> int:
     python = virtualenv.ensure(*groups("test", "bench"))
     with throw_away("bench", python, durable=True) as (guard, _home, env):
         env = env | {"DEBUG": "false", "HTTPS": "false", "LOG_LEVEL": "WARNING"}
-        prepare(guard, python, env, demo=False)
+        prepare(guard, python, env, "--no-demo")
         return foreground(guard, django(python, "bench", *arguments), env)
 
 

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from config import health, heartbeat
 from config.models import Heartbeat
+from tests.world import MONDAY, World
+from transfers.models import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the page asks over a connection of its own
 
@@ -111,6 +113,16 @@ def test_the_backlogs_of_the_settings_can_be_asked() -> None:
         age = health.import_string(path)(now=timezone.now())
         assert age is None or age >= 0
         assert limit > 0
+
+
+@pytest.mark.django_db(transaction=False)
+def test_alarms_that_nobody_fires(world: World) -> None:
+    """Nothing is due at first; what waits is counted from the moment it was due."""
+    world.accepted(now=MONDAY)
+    clock = Clock.objects.get()
+    assert clock.next_at is not None
+    assert health.oldest_due_alarm(now=clock.next_at - timedelta(seconds=1)) is None
+    assert health.oldest_due_alarm(now=clock.next_at + timedelta(seconds=200)) == 200.0
 
 
 def test_asked_at_most_once_a_second(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

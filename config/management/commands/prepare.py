@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -11,6 +12,17 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, connection
+from django.utils.module_loading import import_string
+
+
+def sign_ins() -> str:
+    """The demonstration sign-ins as lines for people."""
+    try:
+        found = import_string("transfers.demo.SIGNINS")
+    except ImportError:
+        return ""
+    lines = [f"  {user:<18} {password:<18} {zh}  {en}" for user, password, zh, en in found]
+    return "\n".join(["Demonstration sign-ins (name, password, who):", *lines, ""])
 
 
 class Command(BaseCommand):
@@ -22,6 +34,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-demo", action="store_true", help="load no demonstration data")
+        parser.add_argument("--signins", metavar="FILE", help="write the demonstration sign-ins into this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.ask_servers()
@@ -30,6 +43,8 @@ class Command(BaseCommand):
         self.step("reference data", "load_reference")
         if settings.DEMO and not options["no_demo"]:
             self.step("demonstration data", "load_demo")
+            if options["signins"]:
+                Path(options["signins"]).write_text(sign_ins())
 
     def ask_servers(self) -> None:
         """Both servers must answer to the name and password we have."""
