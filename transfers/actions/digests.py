@@ -1,0 +1,215 @@
+"""Letters that sum up: the morning's work for each member of staff, and what a verification found.
+
+The morning digest goes out once a person and day, in the working hours of their agency. It is made from a handful of
+statements however many people there are; once somebody has theirs, a later run of the same day leaves them out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, Count, F, Q, QuerySet, When
+
+from accounts.models import User
+from notifications import outbox
+from notifications.models import Letter
+from notifications.outbox import Draft
+from transfers.models import Agency, Membership, Remittance, TransferCase
+from transfers.policies import applying
+from transfers.rules.parties import Role, Side
+from transfers.rules.routes import MoneyState, State
+from transfers.rules.workdays import ZONE, local_date
+from transfers.sla.calendars import calendar_for
+
+PROBLEMS_TOLD = 20
+_REVIEWS = {State.OUT_REVIEW.value: Role.OUT_REVIEWER, State.IN_REVIEW.value: Role.IN_REVIEWER}
+_MONEY_REVIEWS = (MoneyState.REMIT_REVIEW.value, MoneyState.MATCHED.value)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What one person finds this morning. `mine` and `to_review` are theirs, the rest is their agency's."""
+
+    user: User
+    agencies: list[Agency] = field(default_factory=list)
+    roles: dict[int, set[Role]] = field(default_factory=lambda: defaultdict(set))
+    mine: int = 0
+    to_review: int = 0
+    due_today: int = 0
+    overdue: int = 0
+    waiting: int = 0
+
+    @property
+    def empty(self) -> bool:
+        return not (self.mine or self.to_review or self.due_today or self.overdue or self.waiting)
+
+
+@transaction.atomic
+def digests(*, now: datetime) -> int:
+    """Post the morning digests that are due at `now`; returns to how many people. Safe to repeat and to race."""
+    desks = _not_told(_desks_open(now), local_date(now))
+    if not desks:
+        return 0
+    _count(desks, now)
+    told = [desk for desk in desks if not desk.empty]
+    outbox.post([draft for desk in told for draft in _drafts(desk, local_date(now))], now=now)
+    return len(told)
+
+
+def _desks_open(now: datetime) -> list[Desk]:
+    """The desks of people whose agency works at this hour of this day."""
+    desks: dict[int, Desk] = {}
+    works: dict[int, bool] = {}
+    rows = Membership.objects.filter(user__is_active=True, agency__area__pooling=True).select_related("user", "agency")
+    for row in rows.order_by("user_id", "agency_id"):
+        if row.agency_id not in works:
+            works[row.agency_id] = _works(row.agency.area_id, now)
+        if not works[row.agency_id]:
+            continue
+        desk = desks.setdefault(row.user_id, Desk(row.user))
+        if row.agency not in desk.agencies:
+            desk.agencies.append(row.agency)
+        desk.roles[row.agency_id].add(Role(row.role))
+    return list(desks.values())
+
+
+def _works(area: str, now: datetime) -> bool:
+    """Whether the agencies of this area are at work at this instant."""
+    policy = applying(area, local_date(now)).policy
+    moment = calendar_for(area).next_working_moment(now, policy.opens_at, policy.closes_at)
+    return moment == now
+
+
+def _not_told(desks: list[Desk], today: date) -> list[Desk]:
+    """Leave out those who have had theirs today."""
+    keys = {f"{_key(desk.user, today)}:inbox": desk for desk in desks}
+    told = set(Letter.objects.filter(dedupe_key__in=list(keys)).values_list("dedupe_key", flat=True))
+    return [desk for key, desk in keys.items() if key not in told]
+
+
+def _count(desks: Sequence[Desk], now: datetime) -> None:
+    """Fill in the figures, each with one statement for everybody."""
+    agencies = {agency.pk for desk in desks for agency in desk.agencies}
+    people = [desk.user.pk for desk in desks]
+    open_cases = TransferCase.objects.filter(closed_at__isnull=True)
+    midnight = datetime.combine(local_date(now) + timedelta(days=1), datetime.min.time(), tzinfo=ZONE)
+    mine = dict(open_cases.filter(owner__in=people).values_list("owner").annotate(n=Count("pk")).order_by())
+    held = {
+        row["holder"]: row
+        for row in open_cases.filter(holder__in=agencies)
+        .values("holder")
+        .annotate(
+            due_today=Count("pk", filter=Q(due_at__gt=now, due_at__lte=midnight) & ~Q(acts=Side.APPLICANT)),
+            overdue=Count("pk", filter=Q(due_at__lte=now) & ~Q(acts=Side.APPLICANT)),
+            applicant=Count("pk", filter=Q(acts=Side.APPLICANT)),
+        )
+        .order_by()
+    }
+    elsewhere: Counter[int] = Counter()
+    for column in ("outbound_agency", "inbound_agency"):
+        waits = open_cases.filter(**{f"{column}__in": agencies}).exclude(holder=F(column)).exclude(acts=Side.SYSTEM)
+        elsewhere.update(dict(waits.values_list(column).annotate(n=Count("pk")).order_by()))
+    reviews = list(_reviews(open_cases, agencies))
+    for desk in desks:
+        desk.mine = mine.get(desk.user.pk, 0)
+        for agency in desk.agencies:
+            here = held.get(agency.pk, {})
+            desk.due_today += here.get("due_today", 0)
+            desk.overdue += here.get("overdue", 0)
+            desk.waiting += here.get("applicant", 0) + elsewhere[agency.pk]
+        desk.to_review = sum(
+            n
+            for agency_id, role, handler, n in reviews
+            if handler != desk.user.pk and role in desk.roles.get(agency_id, ())
+        )
+
+
+def _reviews(open_cases: QuerySet[TransferCase], agencies: set[int]) -> Iterable[tuple[int, Role, int | None, int]]:
+    """(agency, role that reviews, person who may not, how many) of cases and of money."""
+    cases = (
+        open_cases.filter(holder__in=agencies, state__in=_REVIEWS)
+        .annotate(handled=Case(When(state=State.OUT_REVIEW.value, then=F("out_handler")), default=F("in_handler")))
+        .values_list("holder", "state", "handled")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    for agency, state, handler, n in cases:
+        yield agency, _REVIEWS[state], handler, n
+    money = (
+        Remittance.objects.filter(holder__in=agencies, state__in=_MONEY_REVIEWS)
+        .annotate(handled=Case(When(state=MoneyState.REMIT_REVIEW.value, then=F("maker")), default=F("matcher")))
+        .values_list("holder", "handled")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    for agency, handler, n in money:
+        yield agency, Role.FINANCE, handler, n
+
+
+def _key(user: User, today: date) -> str:
+    return f"morning:{user.pk}:{today.isoformat()}"
+
+
+def _drafts(desk: Desk, today: date) -> list[Draft]:
+    """In the inbox, and by e-mail together with whatever else waits for the person."""
+    context = {
+        "date": today.isoformat(),
+        "agency": "、".join(agency.name for agency in desk.agencies),
+        "mine": desk.mine,
+        "to_review": desk.to_review,
+        "due_today": desk.due_today,
+        "overdue": desk.overdue,
+        "waiting": desk.waiting,
+        "console_link": f"{settings.PUBLIC_URL}/console/",
+    }
+    return _both(desk.user, "morning", context, _key(desk.user, today))
+
+
+@transaction.atomic
+def tell_administrators(problems: Sequence[str], *, now: datetime) -> int:
+    """Tell every active superuser what a verification found; the same finding once a day. Returns how many letters.
+
+    `problems` are sentences without personal data.
+    """
+    if not problems:
+        return 0
+    finding = hashlib.sha256("\n".join(sorted(problems)).encode()).hexdigest()[:16]
+    context = {
+        "count": len(problems),
+        "problems": list(problems[:PROBLEMS_TOLD]),
+        "more": max(len(problems) - PROBLEMS_TOLD, 0),
+        "at": now.astimezone(ZONE).strftime("%Y-%m-%d %H:%M"),
+    }
+    key = f"invariants:{local_date(now).isoformat()}:{finding}"
+    drafts = []
+    for user in User.objects.filter(is_active=True, is_superuser=True):
+        drafts += _both(user, "invariants", context, f"{key}:{user.pk}")
+    return len(outbox.post(drafts, now=now))
+
+
+def _both(user: User, template: str, context: Mapping[str, Any], key: str) -> list[Draft]:
+    """The same letter in the inbox and, where there is an address, by e-mail with whatever else waits for them."""
+    drafts = [
+        Draft(
+            channel="inbox",
+            template=template,
+            language=user.language,
+            recipient_id=user.pk,
+            context=context,
+            dedupe_key=f"{key}:inbox",
+        )
+    ]
+    if user.email:
+        drafts.append(
+            replace(
+                drafts[0], channel="email", address=user.email, digest_key=f"user:{user.pk}", dedupe_key=f"{key}:email"
+            )
+        )
+    return drafts

@@ -1,0 +1,70 @@
+"""`manage.py sweep [--now INSTANT]`: what beat does each minute, here and now or as of any instant."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from transfers.actions.sweep import sweep
+from transfers.rules.errors import Refusal
+from transfers.rules.workdays import ZONE
+from transfers.tasks import idle
+
+COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "failed")
+
+
+class Command(BaseCommand):
+    help = (
+        "Fire the alarms that are due, end cases whose supplement did not come, and try waiting prechecks again, "
+        "until nothing is left. Safe to repeat, and to run beside others."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--now",
+            metavar="INSTANT",
+            help="as of this ISO 8601 instant, for example 2026-06-16T09:00+08:00; "
+            "without an offset it is in Asia/Shanghai (default: now)",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = instant(options["now"]) if options["now"] is not None else timezone.now()
+        counts = dict.fromkeys(COUNTERS, 0)
+        while True:
+            try:
+                swept = sweep(now=now)
+            except Refusal as error:
+                raise CommandError(error.en, returncode=2) from error
+            for name in ("clocks", "alarms", "skipped"):
+                counts[name] += getattr(swept.fired, name)
+            counts["lapsed"] += swept.lapsed
+            counts["decided"] += swept.decided
+            counts["failed"] += swept.failed + swept.fired.failed
+            if idle(swept):
+                break
+        told = {"now": now.astimezone(ZONE).isoformat(), **counts, "truncated": swept.truncated}
+        self.stdout.write(json.dumps(told) if options["json"] else " ".join(f"{k}={v}" for k, v in told.items()))
+        if counts["failed"]:
+            raise CommandError(
+                f"{counts['failed']} could not be done and will be tried again: the log above names them."
+            )
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 instant. Raises CommandError, exit code 2, with one sentence."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=ZONE)
+        found.astimezone(ZONE)
+    except (ValueError, OverflowError):
+        raise CommandError(
+            f"{text[:40]!r} is not an instant: write one like 2026-06-16T09:00+08:00.", returncode=2
+        ) from None
+    return found
