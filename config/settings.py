@@ -144,7 +144,10 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "config" / "templates", BASE_DIR / "transfers" / "web" / "templates"],
+        "DIRS": [
+            BASE_DIR / "config" / "templates",
+            *(BASE_DIR / "transfers" / face / "templates" for face in ("admin", "web")),
+        ],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

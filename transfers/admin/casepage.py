@@ -1,0 +1,198 @@
+"""The case page: who, from where to where, what is asked of whom until when; and everything that can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.mask import mask_email, mask_id, mask_name, mask_phone
+from transfers.access import Actor, find_case
+from transfers.actions.attachments import KINDS, MAX_BYTES, may_attach
+from transfers.actions.disclosure import Unmasked, unmask
+from transfers.admin.pages import actor_of, page
+from transfers.documents.seal import intact
+from transfers.documents.sheet import digest_of
+from transfers.models import Attachment, Clock, Remittance, Sheet, TransferCase
+from transfers.rules.codes import ALL, Reason
+from transfers.rules.errors import Refusal
+from transfers.rules.identity import Document
+from transfers.rules.parties import Applicant, Channel, Named, Scheme, Side
+from transfers.rules.workdays import last_day_of
+from transfers.selectors import console, progress
+from transfers.selectors.progress import ClockView, DayLine
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCard:
+    """A clock with its days, laid out in weeks that begin on Monday; None fills the first and last week."""
+
+    view: ClockView
+    words: Named
+    tone: str
+    days: list[DayLine]
+    weeks: list[list[DayLine | None]]
+    used_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class SheetCard:
+    """A version of the information sheet. `sealed`: None while it is a draft, else whether the seal verifies."""
+
+    sheet: Sheet
+    content: dict[str, Any]
+    name: str
+    sealed: bool | None
+    scheme: Named
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One outcome of the precheck."""
+
+    reason: Reason
+    remedy: Named
+    side: Named
+    blocking: bool
+
+
+def case_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page of one case."""
+    return show(request, find_case(actor_of(request), pk=pk))
+
+
+def unmask_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page once with the person's particulars in full; written down, not kept anywhere."""
+    actor = actor_of(request)
+    unmasked = unmask(actor, pk)
+    response = show(request, find_case(actor, pk=pk), unmasked=unmasked)
+    response["Cache-Control"] = "no-store, private"
+    return response
+
+
+def show(
+    request: HttpRequest,
+    case: TransferCase,
+    *,
+    unmasked: Unmasked | None = None,
+    refusal: Refusal | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The case page; with a refusal at its head when something just asked for was not possible."""
+    actor, now = actor_of(request), timezone.now()
+    remittance = Remittance.objects.filter(case=case).first()
+    context = {
+        "case": case,
+        "state": Named(case.info.zh, case.info.en),
+        "who": _who(case, unmasked),
+        "unmasked": unmasked,
+        "refusal": refusal,
+        "takes_part": console.takes_part(actor, case),
+        "offers": console.allowed_moves(actor, case, remittance),
+        "asked": console.asked_of(case, remittance),
+        "left": console.left_of(case, now),
+        "due_on": last_day_of(case.due_at) if case.due_at else None,
+        "status": progress.public_status(case, now),
+        "applicant": Applicant(case.applicant).named,
+        "channel": Channel(case.channel).named,
+        "schemes": (Scheme(case.outbound_scheme).named, Scheme(case.inbound_scheme).named),
+        "document": Document(case.person.identity_type).named,
+        "findings": list(_findings(case)),
+        "supplement": ALL.get(case.supplement_reason),
+        "sheets": list(_sheets(case, actor)),
+        "money": progress.money_view(case),
+        "clocks": _clocks(case, now),
+        "ladder": [
+            (rung, [console.AUDIENCES.get(who, Named(who, who)) for who in rung.to])
+            for rung in progress.ladder_of(case, now)
+        ],
+        "timeline": progress.timeline(case, public=False)[::-1],
+        "letters": console.letters_of(case, actor),
+        "papers": [
+            (paper, KINDS.get(paper.kind, Named(paper.kind, paper.kind)))
+            for paper in Attachment.objects.filter(case=case).select_related("uploaded_by").order_by("-id")
+        ],
+        "may_attach": may_attach(actor, case),
+        "paper_kinds": list(KINDS.items()),
+        "max_mb": MAX_BYTES // (1024 * 1024),
+        "next": console.next_case(actor, now, after=case.pk),
+    }
+    return page(request, "case", context, title=case.number, status=status)
+
+
+def _who(case: TransferCase, unmasked: Unmasked | None) -> dict[str, str]:
+    if unmasked is not None:
+        return {
+            "name": unmasked.name,
+            "number": unmasked.identity_number,
+            "phone": unmasked.phone,
+            "email": unmasked.email,
+        }
+    return {
+        "name": mask_name(case.name),
+        "number": mask_id(case.person.identity_number),
+        "phone": mask_phone(case.phone),
+        "email": mask_email(case.email) if case.email else "",
+    }
+
+
+def _findings(case: TransferCase) -> Iterator[Finding]:
+    for failure in case.failures:
+        reason = ALL[failure["code"]]
+        remedy = Named(reason.remedy_zh, reason.remedy_en)
+        yield Finding(reason, remedy, Side(failure["side"]).named, failure["blocking"])
+
+
+def _sheets(case: TransferCase, actor: Actor) -> Iterator[SheetCard]:
+    """The newest version first. A draft stays inside the outbound agency until it is sealed."""
+    inside = case.outbound_agency_id in actor.roles
+    sheets = Sheet.objects.filter(case=case).select_related("prepared_by", "approved_by").order_by("-version")
+    for sheet in sheets:
+        if sheet.sealed_at is None and not inside:
+            continue
+        sealed = None
+        if sheet.sealed_at is not None:
+            sealed = intact(sheet.seal, digest=digest_of(sheet.content), agency_code=case.outbound_area_id)
+        scheme = Scheme(sheet.content["outbound_scheme"]).named
+        yield SheetCard(sheet, sheet.content, mask_name(sheet.content["name"]), sealed, scheme)
+
+
+def _clocks(case: TransferCase, now: datetime) -> list[ClockCard]:
+    rows = sorted(Clock.objects.filter(case=case), key=lambda clock: (clock.status == Clock.Status.STOPPED, -clock.pk))
+    cards = []
+    for clock in rows:
+        view = progress.clock_view(clock, now)
+        days = progress.working(clock, now)
+        cards.append(
+            ClockCard(
+                view=view,
+                words=progress.days_words(view, now),
+                tone=_tone(view, now),
+                days=days,
+                weeks=_weeks(days),
+                used_width=min(100, round(view.used * 100 / view.budget)) if view.budget else 0,
+            )
+        )
+    return cards
+
+
+def _tone(view: ClockView, now: datetime) -> str:
+    if view.overdue:
+        return "over"
+    if view.status == Clock.Status.STOPPED:
+        return "done"
+    if view.status == Clock.Status.PAUSED:
+        return "none"
+    return "today" if view.left <= 1 else "soon" if view.left <= 2 else "calm"
+
+
+def _weeks(days: list[DayLine]) -> list[list[DayLine | None]]:
+    if not days:
+        return []
+    cells: list[DayLine | None] = [None] * days[0].day.weekday() + list(days)
+    cells += [None] * (-len(cells) % 7)
+    return [cells[start : start + 7] for start in range(0, len(cells), 7)]

@@ -1,0 +1,61 @@
+// The console's only script: keys, one click a button, demonstration sign-ins. Everything works without it.
+(() => {
+  "use strict";
+  const typing = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
+  const links = () => [...document.querySelectorAll("[data-rows] th a, .jx-rows a")];
+  const PLACES = { h: "h", w: "w", i: "i", n: "n" };
+  let waiting = false;
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
+    if (waiting && PLACES[event.key]) {
+      const place = document.querySelector(`.jx-nav a[accesskey="${PLACES[event.key]}"]`);
+      waiting = false;
+      if (place) { event.preventDefault(); place.click(); }
+      return;
+    }
+    waiting = event.key === "g";
+    if (event.key === "/") {
+      const box = document.getElementById("jx-q");
+      if (box) { event.preventDefault(); box.focus(); box.select(); }
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp" || event.key === "j" || event.key === "k") {
+      const all = links();
+      if (!all.length) return;
+      const down = event.key === "ArrowDown" || event.key === "j";
+      const at = all.indexOf(document.activeElement);
+      const next = at < 0 ? (down ? 0 : all.length - 1) : at + (down ? 1 : -1);
+      if (all[next]) { event.preventDefault(); all[next].focus(); all[next].scrollIntoView({ block: "nearest" }); }
+    }
+  });
+
+  // A second click on a confirmation does nothing; the server would call it stale anyway.
+  document.addEventListener("submit", (event) => {
+    const button = event.target.querySelector("[data-once]");
+    if (!button) return;
+    if (button.dataset.sent) { event.preventDefault(); return; }
+    button.dataset.sent = "1";
+    button.setAttribute("aria-disabled", "true");
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("[data-sent]").forEach((button) => {
+      delete button.dataset.sent;
+      button.removeAttribute("aria-disabled");
+    });
+  });
+
+  document.addEventListener("click", (event) => {
+    const fill = event.target.closest("[data-fill-username]");
+    if (fill) {
+      document.getElementById("id_username").value = fill.dataset.fillUsername;
+      document.getElementById("id_password").value = fill.dataset.fillPassword;
+      document.querySelector('[data-testid="sign-in"]').focus();
+      return;
+    }
+    const open = document.querySelector(".jx-menu[open]");
+    if (open && !open.contains(event.target)) open.open = false;
+    const row = event.target.closest("[data-rows] tbody tr");
+    if (row && !event.target.closest("a, button, input") && !String(window.getSelection())) {
+      row.querySelector("th a").click();
+    }
+  });
+})();
