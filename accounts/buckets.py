@@ -15,26 +15,30 @@ from django.db import connection
 from accounts.crypto import lookup_hash
 from accounts.models import TokenBucket
 
-_TABLE = TokenBucket._meta.db_table
-
-# `b` is the row as the lock finds it, so of two takes at once the second sees what the first left. The level is
-# written out where it is needed because ON CONFLICT has no place for an intermediate result. A clock that steps back
-# neither drains nor refills.
-_LEVEL = """LEAST(%(capacity)s::float8,
-    b.tokens + GREATEST(0, EXTRACT(EPOCH FROM %(now)s::timestamptz - b.updated_at))::float8 * %(rate)s::float8)"""
-_LEFT = f"""({_LEVEL} - CASE WHEN {_LEVEL} >= %(cost)s::float8 - 1e-9 THEN %(cost)s::float8 ELSE 0 END)"""
-_TAKE = f"""
-INSERT INTO {_TABLE} AS b (key_hash, tokens, allowed, updated_at, full_at)
-VALUES (%(key)s, %(capacity)s::float8 - %(cost)s::float8, true, %(now)s,
+# `b` is the row as the lock finds it, so of two takes at once the second sees what the first left. A clock that steps
+# back neither drains nor refills.
+_TAKE = """
+INSERT INTO accounts_tokenbucket AS b (key_hash, tokens, allowed, updated_at, full_at)
+VALUES (%(key)s, %(capacity)s::float8 - %(cost)s::float8, true, %(now)s::timestamptz,
         %(now)s::timestamptz + %(cost)s::float8 * %(refill)s::interval)
-ON CONFLICT (key_hash) DO UPDATE SET
-    allowed = {_LEVEL} >= %(cost)s::float8 - 1e-9,
-    tokens = {_LEFT},
-    updated_at = GREATEST(b.updated_at, %(now)s::timestamptz),
-    full_at = GREATEST(b.updated_at, %(now)s::timestamptz)
-              + (%(capacity)s::float8 - {_LEFT}) * %(refill)s::interval
+ON CONFLICT (key_hash) DO UPDATE SET (allowed, tokens, updated_at, full_at) = (
+    SELECT enough, left_over, at, at + (%(capacity)s::float8 - left_over) * %(refill)s::interval
+    FROM (SELECT level >= %(cost)s::float8 - 1e-9 AS enough,
+                 CASE WHEN level >= %(cost)s::float8 - 1e-9 THEN level - %(cost)s::float8 ELSE level END AS left_over,
+                 at
+          FROM (SELECT GREATEST(b.updated_at, %(now)s::timestamptz) AS at,
+                       LEAST(%(capacity)s::float8, b.tokens + %(rate)s::float8
+                             * EXTRACT(EPOCH FROM GREATEST(b.updated_at, %(now)s::timestamptz) - b.updated_at)::float8
+                       ) AS level) AS filled) AS taken)
 RETURNING allowed, tokens
-"""  # nosec B608 - the only thing inserted is our table's name
+"""
+
+_GIVE_BACK = """
+UPDATE accounts_tokenbucket SET
+    tokens = LEAST(%(capacity)s::float8, tokens + %(amount)s::float8),
+    full_at = GREATEST(updated_at, full_at - %(amount)s::float8 * %(refill)s::interval)
+WHERE key_hash = %(key)s
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,20 @@ def take(key: str, *, capacity: float, per_second: float, now: datetime, cost: f
         )
         allowed, tokens = cursor.fetchone()
     return Taken(allowed=allowed, retry_after=0.0 if allowed else max(0.0, (cost - tokens) / per_second))
+
+
+def give_back(key: str, *, capacity: float, per_second: float, amount: float) -> None:
+    """Put `amount` tokens of an earlier take back: what turned out well costs less than what was reserved for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _GIVE_BACK,
+            {
+                "key": lookup_hash(key, context="bucket.key"),
+                "capacity": float(capacity),
+                "amount": float(amount),
+                "refill": f"{1 / per_second:.6f} seconds",
+            },
+        )
 
 
 def purge(*, now: datetime) -> int:

@@ -24,10 +24,8 @@ GUESS_WINDOW = timedelta(hours=1)
 MAX_GUESSES = 20
 """Failed checks of one subject in one window, however many codes were issued in it."""
 
-_TABLE = OneTimeCode._meta.db_table
-
-_ISSUE = f"""
-INSERT INTO {_TABLE} AS c (purpose, subject_hash, code_hash, issued_at, expires_at,
+_ISSUE = """
+INSERT INTO accounts_onetimecode AS c (purpose, subject_hash, code_hash, issued_at, expires_at,
                            attempts, used, accepted, guesses, window_started_at)
 VALUES (%(purpose)s, %(subject)s, %(code)s, %(now)s, %(expires)s, 0, false, false, 0, %(now)s)
 ON CONFLICT (purpose, subject_hash) DO UPDATE SET
@@ -35,13 +33,13 @@ ON CONFLICT (purpose, subject_hash) DO UPDATE SET
     attempts = 0, used = false, accepted = false,
     guesses = CASE WHEN c.window_started_at <= %(window)s THEN 0 ELSE c.guesses END,
     window_started_at = CASE WHEN c.window_started_at <= %(window)s THEN %(now)s ELSE c.window_started_at END
-"""  # nosec B608 - the only thing inserted is our table's name
+"""
 
 # The hashes compared are keyed with a secret, so how far the comparison gets tells nothing about the code. An unknown
 # subject leaves a spent row behind: the same write, and purge() takes it away. The row lock of ON CONFLICT makes
 # concurrent checks queue up and each see the outcome of the one before.
-_CHECK = f"""
-INSERT INTO {_TABLE} AS c (purpose, subject_hash, code_hash, issued_at, expires_at,
+_CHECK = """
+INSERT INTO accounts_onetimecode AS c (purpose, subject_hash, code_hash, issued_at, expires_at,
                            attempts, used, accepted, guesses, window_started_at)
 VALUES (%(purpose)s, %(subject)s, %(nothing)s, %(now)s, %(now)s, 1, true, false, 1, %(now)s)
 ON CONFLICT (purpose, subject_hash) DO UPDATE SET
@@ -52,7 +50,7 @@ ON CONFLICT (purpose, subject_hash) DO UPDATE SET
     attempts = LEAST(c.attempts + 1, 1000),
     guesses = CASE WHEN c.code_hash = %(code)s AND NOT c.used THEN c.guesses ELSE LEAST(c.guesses + 1, 1000000) END
 RETURNING accepted
-"""  # nosec B608 - the only thing inserted is our table's name
+"""
 
 
 def _hashes(purpose: str, subject: str, code: str) -> tuple[bytes, bytes]:

@@ -139,7 +139,7 @@ def lookup_hash(value: str, *, context: str) -> bytes:
     return hmac.digest(settings.LOOKUP_KEY, message, hashlib.sha256)
 
 
-class EncryptedTextField(models.Field):  # type: ignore[type-arg]
+class EncryptedTextField(models.Field):
     """Text that is `bytea` in the table, sealed with `encrypt(…, context=context)`, and `str` in Python.
 
     The empty text is stored as empty bytes, so an optional field needs no NULL. It cannot be looked up by value: keep

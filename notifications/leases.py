@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.crypto import open_value
-from notifications.models import ADDRESS_CONTEXT, SECRET_CONTEXT, Letter
+from notifications.models import ADDRESS_CONTEXT, SECRET_CONTEXT
 
 LEASE = timedelta(seconds=120)
 GRACE = timedelta(seconds=60)
@@ -21,8 +21,6 @@ MAX_ATTEMPTS = 8
 BACKOFF = tuple(timedelta(seconds=s) for s in (30, 120, 480, 1800, 7200, 6 * 3600, 12 * 3600))
 """Wait after the first, second … attempt, each ± 20 %."""
 MAX_LIMIT = 20_000
-
-_TABLE = Letter._meta.db_table
 
 
 @dataclass(frozen=True)
@@ -55,38 +53,30 @@ class Claimed:
 
 
 _COLUMNS = (
-    "id, key::text, created_at, channel, template, language, recipient_id, address, subject_ref, context::text, "
-    "secret, digest_key, leader_id, attempts, not_after"
+    "l.id, l.key::text, l.created_at, l.channel, l.template, l.language, l.recipient_id, l.address, l.subject_ref, "
+    "l.context::text, l.secret, l.digest_key, l.leader_id, l.attempts, l.not_after"
 )
-_RETURNED = ", ".join(f"l.{column}" for column in _COLUMNS.split(", "))
-_FREE = "status = 'pending' AND next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)"
 
 # The CTE is MATERIALIZED because a plan that ran it twice would lock twice the limit. An attempt is counted when it
 # begins: a letter that kills its worker each time must not go on for ever.
-_CLAIM = f"""
+_LEASE = """
 WITH picked AS MATERIALIZED (
-    SELECT id FROM {_TABLE} WHERE {_FREE} ORDER BY next_attempt_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    SELECT id FROM notifications_letter
+    WHERE status = 'pending' AND next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+    AND __WHICH__ LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-UPDATE {_TABLE} l SET attempts = l.attempts + 1, leased_until = %(until)s, leased_by = %(lease)s
+UPDATE notifications_letter l SET attempts = l.attempts + 1, leased_until = %(until)s, leased_by = %(lease)s
 FROM picked WHERE l.id = picked.id
-RETURNING {_RETURNED}
-"""  # nosec B608 - our own table and column names
-
+RETURNING __COLUMNS__
+""".replace("__COLUMNS__", _COLUMNS)  # nosec B608
+_CLAIM = _LEASE.replace("__WHICH__", "true ORDER BY next_attempt_at, id")
 # The rest of each digest that was begun, however far back in the queue it stands.
-_CLAIM_DIGEST = f"""
-WITH picked AS MATERIALIZED (
-    SELECT id FROM {_TABLE}
-    WHERE {_FREE} AND digest_key = ANY(%(keys)s) AND digest_key <> '' AND leader_id IS NULL
-    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+_CLAIM_DIGEST = _LEASE.replace(
+    "__WHICH__", "digest_key = ANY(%(keys)s) AND digest_key <> '' AND leader_id IS NULL ORDER BY id"
 )
-UPDATE {_TABLE} l SET attempts = l.attempts + 1, leased_until = %(until)s, leased_by = %(lease)s
-FROM picked WHERE l.id = picked.id
-RETURNING {_RETURNED}
-"""  # nosec B608 - our own table and column names
-
-_FOLLOWERS = f"""
-SELECT {_COLUMNS} FROM {_TABLE} WHERE leader_id = ANY(%s) AND status = 'folded' ORDER BY id
-"""  # nosec B608 - our own table and column names
+_FOLLOWERS = """
+SELECT __COLUMNS__ FROM notifications_letter l WHERE l.leader_id = ANY(%s) AND l.status = 'folded' ORDER BY l.id
+""".replace("__COLUMNS__", _COLUMNS)  # nosec B608
 
 
 def claim(*, now: datetime, limit: int, lease: str) -> list[Claimed]:
@@ -115,33 +105,33 @@ def followers(leader_ids: Sequence[int]) -> dict[int, list[Claimed]]:
 
 # Fold before anything is handed over: from here on the digest has these members and this key for ever, so a
 # repetition is the same message. A letter that goes alone leads itself and takes in no others later.
-_FOLD = f"""
-UPDATE {_TABLE} l SET leader_id = f.leader_id,
+_FOLD = """
+UPDATE notifications_letter l SET leader_id = f.leader_id,
     status = CASE WHEN f.leader_id = l.id THEN l.status ELSE 'folded' END,
     leased_until = CASE WHEN f.leader_id = l.id THEN l.leased_until END,
     leased_by = CASE WHEN f.leader_id = l.id THEN l.leased_by ELSE '' END
 FROM unnest(%s::bigint[], %s::bigint[]) AS f(id, leader_id)
 WHERE l.id = f.id AND l.status = 'pending' AND l.leased_by = %s
 RETURNING l.id
-"""  # nosec B608 - our own table and column names
+"""
 
-_SENT = f"""
-UPDATE {_TABLE} SET status = 'sent', sent_at = %s, secret = NULL, leased_until = NULL, leased_by = '',
+_SENT = """
+UPDATE notifications_letter SET status = 'sent', sent_at = %s, secret = NULL, leased_until = NULL, leased_by = '',
     last_error_code = '', last_error = ''
 WHERE id IN (
     SELECT unnest(%s::bigint[])
-    UNION ALL SELECT id FROM {_TABLE} WHERE leader_id = ANY(%s::bigint[]) AND status = 'folded'
+    UNION ALL SELECT id FROM notifications_letter WHERE leader_id = ANY(%s::bigint[]) AND status = 'folded'
 ) AND status <> 'sent'
-"""  # nosec B608 - our own table and column names
+"""
 
 # Only while the lease is ours: whoever claimed the letter since then decides about it.
-_FAILED = f"""
-UPDATE {_TABLE} l SET status = f.status, next_attempt_at = f.next_attempt_at, last_error_code = f.code,
+_FAILED = """
+UPDATE notifications_letter l SET status = f.status, next_attempt_at = f.next_attempt_at, last_error_code = f.code,
     last_error = f.text, attempts = GREATEST(0, l.attempts - f.uncount), leased_until = NULL, leased_by = ''
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::int[])
     AS f(id, status, next_attempt_at, code, text, uncount)
 WHERE l.id = f.id AND l.status = 'pending' AND l.leased_by = %s
-"""  # nosec B608 - our own table and column names
+"""
 
 
 @dataclass(frozen=True)
@@ -179,4 +169,4 @@ def mark_failed(failed: Sequence[Failed], *, lease: str) -> None:
 
 def backoff(attempts: int) -> timedelta:
     """The wait after so many attempts (1 or more), ± 20 % so that what failed together comes back spread out."""
-    return BACKOFF[min(attempts, len(BACKOFF)) - 1] * random.uniform(0.8, 1.2)  # nosec B311 - no secret
+    return BACKOFF[min(attempts, len(BACKOFF)) - 1] * random.uniform(0.8, 1.2)  # nosec B311

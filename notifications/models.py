@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.crypto import EncryptedTextField
 
 ADDRESS_CONTEXT = "notifications_letter.address"
-SECRET_CONTEXT = "notifications_letter.secret"  # nosec B105 - the name of a column
+SECRET_CONTEXT = "notifications_letter.secret"  # nosec B105
 
 
 class Letter(models.Model):

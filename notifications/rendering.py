@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.template import Context, Engine, Template, TemplateDoesNotExist
@@ -56,7 +56,7 @@ def clean(value: Any) -> Any:
 def _engine() -> Engine:
     """Plain text: nothing is escaped, and each missing variable leaves a mark that `render` finds."""
     return Engine(
-        dirs=[path for backend in settings.TEMPLATES for path in backend["DIRS"]],
+        dirs=cast("list[str]", settings.TEMPLATES[0]["DIRS"]),
         app_dirs=True,
         autoescape=False,
         string_if_invalid="\x00%s\x00",

@@ -60,7 +60,7 @@ class EmailChannel:
         try:
             self._connection.close()
         except (smtplib.SMTPException, OSError):
-            self._connection.connection = None
+            self._connection = get_connection()
 
 
 def failure_of(error: Exception) -> Exception:

@@ -88,6 +88,20 @@ def test_against_a_plain_model(capacity, rate, steps) -> None:
             assert taken.retry_after == pytest.approx((cost - tokens) / rate)
 
 
+@pytest.mark.django_db
+def test_what_is_given_back_can_be_taken_again_and_no_more() -> None:
+    for _ in range(3):
+        assert buckets.take("a", capacity=2, per_second=0.5, now=NOW, cost=2).allowed
+        buckets.give_back("a", capacity=2, per_second=0.5, amount=2)
+    buckets.give_back("a", capacity=2, per_second=0.5, amount=99)
+    takes = [buckets.take("a", capacity=2, per_second=0.5, now=NOW).allowed for _ in range(3)]
+    assert takes == [True, True, False]
+    assert buckets.purge(now=NOW + timedelta(seconds=3.9)) == 0
+    assert buckets.purge(now=NOW + timedelta(seconds=4.1)) == 1
+    buckets.give_back("never taken", capacity=2, per_second=0.5, amount=1)
+    assert TokenBucket.objects.count() == 0
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_exactly_the_capacity_passes() -> None:
     def grab(barrier: threading.Barrier) -> bool:

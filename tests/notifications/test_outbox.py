@@ -424,7 +424,7 @@ def test_control_without_lock_and_lease_letters_go_twice(monkeypatch) -> None:
     def claim(*, now, limit, lease):
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT {leases._COLUMNS} FROM notifications_letter WHERE status = 'pending' ORDER BY id LIMIT %s",
+                f"SELECT {leases._COLUMNS} FROM notifications_letter l WHERE status = 'pending' ORDER BY id LIMIT %s",
                 [limit],
             )
             rows = [leases.Claimed(*row) for row in cursor.fetchall()]

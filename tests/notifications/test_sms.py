@@ -11,6 +11,8 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.conf import settings as settings_module
+from django.test import override_settings
 
 from notifications import outbox
 from notifications.channels import http
@@ -47,6 +49,18 @@ def test_the_documented_request(gateway: Gateway) -> None:
     signed = headers["Jiexu-Timestamp"].encode() + b"." + body
     right = hmac.new(b"the key that was agreed", signed, hashlib.sha256).hexdigest()
     assert headers["Jiexu-Signature"] == f"v1={right}"
+
+
+def test_the_examples_in_the_documentation() -> None:
+    """What a gateway's author copies from docs/notifications.md is what we send."""
+    text = (settings_module.BASE_DIR / "docs" / "notifications.md").read_text(encoding="utf-8")
+    key = "an-example-key-of-32-characters!"
+    request = next(line for line in text.splitlines() if line.startswith('{"id": "0d9f6f0a'))
+    for body in (request, '{"ok": true}'):
+        assert (
+            f"\n{'Jiexu-Signature: ' * (body is request)}{http.signature(key, '1767225600', body.encode())}\n" in text
+        )
+    assert set(json.loads(request)) == {"id", "to", "text", "template", "language"}
 
 
 @pytest.mark.parametrize(
@@ -148,8 +162,6 @@ def test_an_answer_that_drips_is_given_up(gateway: Gateway, monkeypatch) -> None
 
     thread = threading.Thread(target=drip)
     thread.start()
-    from django.test import override_settings
-
     (ident,) = posted(sms())
     with override_settings(SMS_GATEWAY_URL=f"http://127.0.0.1:{server.getsockname()[1]}/"):
         drained()
