@@ -207,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
     "drain": {"task": "notifications.tasks.drain", "schedule": 10.0, "options": {"expires": 9}},
     "digests": {"task": "transfers.tasks.digests", "schedule": 1800.0, "options": {"expires": 1700}},
     "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},
+    "tidy": {"task": "notifications.tasks.tidy", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 
 # --- who signs in -------------------------------------------------------------------------------
