@@ -75,7 +75,7 @@ class SupplementForm(forms.Form):
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
     )
-    files = ManyFilesField(
+    papers = ManyFilesField(
         label=_("Photos or PDF files"),
         required=False,
         widget=ManyFilesInput(attrs={"multiple": True, "accept": "image/jpeg,image/png,application/pdf"}),

@@ -23,6 +23,7 @@ from datetime import date, datetime
 
 from transfers.models import TransferCase
 from transfers.rules.codes import Reason
+from transfers.rules.errors import Refusal
 from transfers.rules.parties import Named, Side
 from transfers.rules.routes import State
 from transfers.selectors.progress import ClockView, Entry, MoneyView, PublicStatus, Stage, public_status, timeline
@@ -79,6 +80,23 @@ class Detail:
     failures: tuple[Problem, ...]
     supplement: Reason | None
     supplement_note: str
+
+
+_MOVED_ON = {"J-STALE", "J-NOT-NOW"}
+
+
+def for_the_public(error: Refusal) -> Refusal:
+    """The refusal as somebody outside may read it: it names no staff and no internal state."""
+    if error.code not in _MOVED_ON:
+        return error
+    version = {"version": error.details["version"]} if "version" in error.details else {}
+    return Refusal(
+        error.code,
+        "业务状态已有变化,请查看最新进度后再办理。",
+        "The case has moved on meanwhile. Look at where it stands now before you act.",
+        http_status=error.http_status,
+        details=version,
+    )
 
 
 def look(case: TransferCase, now: datetime, *, verified: bool) -> tuple[Line, Detail | None]:

@@ -22,7 +22,7 @@ from transfers.rules.errors import Refusal
 from transfers.rules.routes import State
 from transfers.web import passes
 from transfers.web.forms import CodeForm, LookupForm, SupplementForm
-from transfers.web.levels import look
+from transfers.web.levels import for_the_public, look
 from transfers.web.origin import origin_of
 from transfers.web.pictures import DayBar, day_bar
 
@@ -141,7 +141,7 @@ def supplement(request: HttpRequest, held: Held) -> HttpResponse:
     now, actor = timezone.now(), person_actor(held.case)
     try:
         with transaction.atomic():
-            for upload in form.cleaned_data["files"]:
+            for upload in form.cleaned_data["papers"]:
                 attach(held.case, actor, upload, "other", now=now)
             perform(
                 held.case,
@@ -190,7 +190,7 @@ def _bar(line: Any) -> DayBar | None:
 
 
 def _refused(request: HttpRequest, template: str, page: dict[str, Any], error: Refusal) -> HttpResponse:
-    response = render(request, template, {**page, "error": error}, status=error.http_status)
+    response = render(request, template, {**page, "error": for_the_public(error)}, status=error.http_status)
     if "seconds" in error.details and error.http_status == 429:
         response["Retry-After"] = str(error.details["seconds"])
     return response
