@@ -21,8 +21,8 @@ from transfers.models.labels import said
 from transfers.models.moves import Declared, Step
 from transfers.rules.codes import ALL
 from transfers.rules.ladder import Rung
-from transfers.rules.parties import Role
-from transfers.rules.routes import ClockKind
+from transfers.rules.parties import Role, Side
+from transfers.rules.routes import ClockKind, State
 from transfers.rules.workdays import last_day_of
 from transfers.sla.calendars import calendar_for
 
@@ -155,7 +155,8 @@ def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, R
 
 def case_context(case: TransferCase) -> dict[str, Any]:
     """What every letter about a case may say, in the active language. Nothing sensitive."""
-    inbound = case.acts == "in"
+    # A completed relationship is with the inbound side.
+    inbound = case.acts == Side.IN or case.state == State.COMPLETED
     acting = case.inbound_agency if inbound else case.outbound_agency
     area = case.inbound_area_id if inbound else case.outbound_area_id
     return {
@@ -167,9 +168,13 @@ def case_context(case: TransferCase) -> dict[str, Any]:
         "next_step": said(case.info.next_step),
         "agency": acting.name,
         "agency_phone": acting.phone,
+        "outbound_agency": case.outbound_agency.name,
+        "outbound_phone": case.outbound_agency.phone,
+        "inbound_agency": case.inbound_agency.name,
+        "inbound_phone": case.inbound_agency.phone,
         "due_on": due_text(case.due_at),
         # 暂定: the notice for that year is not out yet.
-        "provisional": bool(case.due_at) and calendar_for(area).is_provisional(last_day_of(case.due_at)),
+        "provisional": case.due_at is not None and calendar_for(area).is_provisional(last_day_of(case.due_at)),
         "reasons": [
             {"code": f["code"], "text": said(ALL[f["code"]]), "remedy": _remedy(f["code"])} for f in case.failures
         ],
