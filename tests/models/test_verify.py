@@ -1,0 +1,248 @@
+"""`verify` finds nothing in honest work, and exactly the one invariant that was broken behind everybody's back."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from tests.sla.days import at
+from tests.world import World, application, user
+from transfers.access import SYSTEM, actor_for, person_actor
+from transfers.actions.intake import apply
+from transfers.actions.sweep import sweep
+from transfers.models import Enrolment, TransferCase
+from transfers.rules.parties import Channel, Role
+from transfers.selectors.verify import INVARIANTS, problems
+
+pytestmark = pytest.mark.django_db
+LATER = at("06-01", "12:00")
+
+
+# State -> the last step of the standard route that leads there.
+STOPS = {
+    "ACCEPTED": "",
+    "OUT_PROCESSING": "claim_out",
+    "OUT_REVIEW": "prepare_sheet",
+    "INFO_SENT": "approve_out",
+    "IN_PROCESSING": "claim_in",
+    "IN_REVIEW": "check_sheet",
+    "RELATION_DONE": "approve_in",
+    "IN_TRANSIT": "approve_remittance",
+    "MATCHED": "match_receipt",
+    "COMPLETED": "credit_account",
+}
+ASK = {"reason": "Q-01", "note": "照片不清楚"}
+
+
+def honest(world: World, state: str, serial: int = 1) -> TransferCase:
+    """A case that came to rest in `state` through the one door."""
+    case = world.accepted(serial)
+    if state in STOPS:
+        return world.carry(case, STOPS[state]) if STOPS[state] else case
+    case = world.take(world.carry(case, "claim_out"), "request_supplement", world.out_handler, **ASK)
+    return case if state == "OUT_SUPPLEMENT" else world.take(case, "lapse", SYSTEM, reason="W-05")
+
+
+def broken(sql: str, *params: object, without: tuple[tuple[str, str], ...] = ()) -> set[str]:
+    """The invariants that break when `sql` is run behind the door: triggers off, the named constraints gone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table, constraint in without:
+            cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT IF EXISTS "{constraint}"')
+            cursor.execute(f'DROP INDEX IF EXISTS "{constraint}"')
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(sql, params)
+        assert cursor.rowcount, "the control changed nothing"
+        cursor.execute("SET session_replication_role = DEFAULT")
+    return {problem.invariant for problem in problems(now=LATER)}
+
+
+def test_honest_work_breaks_nothing_at_any_state(world):
+    for serial, state in enumerate([*STOPS, "OUT_SUPPLEMENT", "TERMINATED"], 1):
+        honest(world, state, serial)
+    assert problems(now=LATER) == []
+    sweep(now=at("06-25"))
+    assert problems(now=at("06-25", "00:01")) == []
+
+
+CASE, CLOCK, EVENT = "transfers_transfercase", "transfers_clock", "transfers_caseevent"
+CONTROLS = [
+    ("holder", "ACCEPTED", f"UPDATE {CASE} SET holder_id = NULL WHERE id = %s", ()),
+    ("holder", "INFO_SENT", f"UPDATE {CASE} SET holder_id = outbound_agency_id WHERE id = %s", ()),
+    ("owner", "IN_PROCESSING", f"UPDATE {CASE} SET owner_id = NULL WHERE id = %s", ()),
+    ("closed", "COMPLETED", f"UPDATE {CASE} SET holder_id = outbound_agency_id WHERE id = %s", ()),
+    ("clocks", "TERMINATED", f"UPDATE {CLOCK} SET status = 'paused', stopped_at = NULL, outcome = '', "
+     "counted_until = started_at::date WHERE case_id = %s AND kind = 'OUT'", ()),
+    ("elapsed", "IN_PROCESSING", f"UPDATE {CLOCK} SET used = used + 1 WHERE case_id = %s AND kind = 'OUT'", ()),
+    ("elapsed", "INFO_SENT", f"UPDATE {CLOCK} SET started_at = started_at + interval '1 second' "
+     "WHERE case_id = %s AND kind = 'IN'", ()),
+    ("elapsed", "COMPLETED", f"UPDATE {CLOCK} SET outcome = 'late' WHERE case_id = %s AND kind = 'IN'", ()),
+    ("due", "ACCEPTED", f"UPDATE {CASE} SET due_at = due_at + interval '1 day' WHERE id = %s", ()),
+    ("swept", "ACCEPTED", f"UPDATE {CLOCK} SET next_at = '2026-06-01 11:57+08' WHERE case_id = %s", ()),
+    ("swept", "ACCEPTED", f"UPDATE {CLOCK} SET next_at = NULL WHERE case_id = %s", ()),
+    ("events", "OUT_REVIEW", f"DELETE FROM {EVENT} WHERE case_id = %s AND version = 3", ()),
+    ("events", "OUT_PROCESSING", f"UPDATE {EVENT} SET name = 'claim_in' WHERE case_id = %s AND version = 3", ()),
+    ("public_line", "RELATION_DONE", f"UPDATE {EVENT} SET from_money = 'IN_TRANSIT' "
+     "WHERE case_id = %s AND name = 'freeze'", ("events",)),
+    ("four_eyes", "INFO_SENT", f"UPDATE {EVENT} SET actor_id = (SELECT actor_id FROM {EVENT} WHERE case_id = %s "
+     f"AND name = 'prepare_sheet') WHERE id = (SELECT max(id) FROM {EVENT} WHERE name = 'approve_out')", ()),
+    ("four_eyes", "IN_REVIEW", f"UPDATE {CASE} SET in_handler_id = out_handler_id WHERE id = %s", ()),
+    ("sheets", "INFO_SENT", "UPDATE transfers_sheet SET content = jsonb_set(content, '{balance_fen}', '1') "
+     "WHERE case_id = %s", ()),
+    ("sheets", "INFO_SENT", "UPDATE transfers_sheet SET seal = jsonb_set(seal, '{at}', '\"2026-06-02\"') "
+     "WHERE case_id = %s", ()),
+    ("sheets", "INFO_SENT", "DELETE FROM transfers_sheet WHERE case_id = %s", ()),
+    ("numbers", "ACCEPTED", f"UPDATE {CASE} SET number = 'JX0000000000001' WHERE id = %s", ()),
+    ("ledger", "MATCHED", "UPDATE transfers_ledgerentry SET amount_fen = amount_fen + 1 WHERE book = 'transit' AND "
+     "transaction_id = (SELECT id FROM transfers_ledgertransaction WHERE case_id = %s AND kind = '207')",
+     ("conservation",)),
+    ("conservation", "MATCHED", "UPDATE transfers_remittance SET amount_fen = amount_fen + 1 WHERE case_id = %s", ()),
+    ("conservation", "IN_TRANSIT", "DELETE FROM transfers_ledgerentry WHERE transaction_id = (SELECT id FROM "
+     "transfers_ledgertransaction WHERE case_id = %s AND kind = '207')", ("ledger",)),
+    ("settled", "COMPLETED", "UPDATE transfers_remittance SET state = 'MATCHED' WHERE case_id = %s",
+     ("events", "conservation")),
+    ("settled", "COMPLETED", "DELETE FROM transfers_remittance WHERE case_id = %s", ("events", "conservation")),
+    ("zeroed", "INFO_SENT", "UPDATE transfers_personalaccount SET status = 'normal', balance_fen = 345678 WHERE "
+     f"person_id = (SELECT person_id FROM {CASE} WHERE id = %s)", ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("invariant", "state", "sql", "also"), CONTROLS, ids=[f"{number}-{c[0]}" for number, c in enumerate(CONTROLS)]
+)
+def test_what_is_broken_behind_the_door_is_found(world, invariant, state, sql, also):
+    case = honest(world, state)
+    assert broken(sql, case.pk) == {invariant, *also}
+
+
+def test_two_open_cases_of_one_person_are_found(world):
+    cases = {"OUT_PROCESSING": honest(world, "OUT_PROCESSING", 1), "ACCEPTED": honest(world, "ACCEPTED", 2)}
+    found = broken(
+        f"UPDATE {CASE} SET person_id = %s WHERE id = %s",
+        cases["OUT_PROCESSING"].person_id,
+        cases["ACCEPTED"].pk,
+        without=((CASE, "case_one_open_per_person"),),
+    )
+    assert found == {"one_open"}
+
+
+def test_a_handler_in_the_place_of_the_reviewer_is_found(world):
+    case = honest(world, "INFO_SENT")
+    found = broken(
+        f"UPDATE {CASE} SET out_reviewer_id = out_handler_id WHERE id = %s",
+        case.pk,
+        without=((CASE, "case_out_four_eyes"),),
+    )
+    assert found == {"four_eyes"}
+
+
+def test_an_alarm_that_rang_twice_is_found(world):
+    case = world.accepted()
+    sweep(now=at("06-03"))
+    found = broken(
+        "INSERT INTO transfers_alarm (clock_id, case_id, generation, rung, planned_at, fired_at) "
+        "SELECT clock_id, case_id, generation, rung, planned_at, fired_at FROM transfers_alarm WHERE case_id = %s",
+        case.pk,
+        without=(("transfers_alarm", "alarm_once"),),
+    )
+    assert found == {"alarms"}
+
+
+def test_a_letter_that_was_written_twice_is_found(world):
+    case = world.accepted()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'notifications_letter'::regclass AND contype = 'u'"
+        )
+        unique = [("notifications_letter", name) for (name,) in cursor.fetchall()]
+    assert unique
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
+                       "WHERE table_name = 'notifications_letter' AND column_name NOT IN ('id', 'key')")  # fmt: skip
+        columns = cursor.fetchone()[0]
+    found = broken(
+        f"INSERT INTO notifications_letter (key, {columns}) SELECT gen_random_uuid(), {columns} "
+        "FROM notifications_letter WHERE subject_ref = %s",
+        case.number,
+        without=tuple(unique),
+    )
+    assert found == {"letters"}
+
+
+def test_every_invariant_has_its_control():
+    tried = {control[0] for control in CONTROLS} | {"one_open", "alarms", "letters"}
+    assert tried == INVARIANTS.keys()
+
+
+@pytest.mark.parametrize(("due", "what"), [("06-04", "unclaimed"), ("06-30", "T+5")])
+def test_what_is_due_and_undone_for_more_than_two_sweeps_is_found(world, due, what):
+    world.accepted()
+    assert {p.invariant for p in problems(now=at(due))} == {"swept"}
+    sweep(now=at(due))
+    assert problems(now=at(due, "09:01")) == []
+
+
+def test_a_precheck_and_a_supplement_that_nobody_followed_up_are_found(world):
+    case = honest(world, "OUT_SUPPLEMENT")
+    sweep(now=at("06-08", "09:00"))
+    assert problems(now=at("06-08", "09:00")) == []
+    subjects = {p.subject for p in problems(now=at("06-09", "08:00"))}
+    assert f"{case.number} lapse" in subjects
+
+
+def test_the_command_tells_each_invariant_and_fails_on_any_breach(world):
+    case = world.accepted()
+    said = StringIO()
+    call_command("verify", now="2026-06-01T12:00", stdout=said)
+    assert said.getvalue().count(": ok") == len(INVARIANTS)
+    broken(f"UPDATE {CASE} SET due_at = NULL WHERE id = %s", case.pk)
+    said = StringIO()
+    with pytest.raises(CommandError, match="1 problem"):
+        call_command("verify", now="2026-06-01T12:00", stdout=said)
+    assert case.number in said.getvalue()
+    told = StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify", now="2026-06-01T12:00", json=True, stdout=told)
+    report = json.loads(told.getvalue())
+    assert report["ok"] is False
+    assert [p["subject"] for p in report["invariants"]["due"]] == [case.number]
+    assert report["invariants"].keys() == INVARIANTS.keys()
+    with pytest.raises(CommandError, match="not an instant"):
+        call_command("verify", now="tomorrow")
+
+
+def test_a_person_who_moves_back_has_a_filled_account_again(world):
+    """The account that the first transfer emptied may be used again once a later one credits it."""
+    case = world.carry(world.accepted(), "credit_account")
+    Enrolment.objects.filter(person=case.person, area="330100").update(status="2")
+    Enrolment.objects.create(
+        person=case.person, area_id="450100", scheme="310", status="1", name=case.name, valid_from="2026-07-01"
+    )
+    back = World(out="330100", into="450100")
+    for side, old in (("out", "in"), ("in", "out")):
+        for role in ("handler", "reviewer"):
+            who = getattr(world, f"{old}_{role}")
+            back.__dict__[f"{side}_{role}"] = _turned(who, side, role)
+    later = at("07-06", "10:00")
+    again = apply(
+        application(1, out="330100", into="450100"), actor_for(back.in_handler), channel=Channel.WINDOW_IN, now=later
+    )
+    assert again.state == "ACCEPTED", again.failures
+    again = back.carry(again, "credit_account", now=later)
+    assert again.state == "COMPLETED"
+    assert problems(now=later) == []
+
+
+def _turned(who, side, role):
+    roles = (Role(f"{side}_{role}"), Role.FINANCE)
+    return user(f"back_{side}_{role}", who.memberships.first().agency.area_id, roles)
+
+
+def test_the_person_s_own_supplement_is_honest_work(world):
+    case = honest(world, "OUT_SUPPLEMENT")
+    world.take(case, "provide_supplement", person_actor(case), now=LATER, note="已补")
+    assert problems(now=LATER) == []

@@ -1,0 +1,584 @@
+"""The standing invariants, proved over everything that the database holds.
+
+Each invariant is a question to the database that returns what breaks it. All are asked in one snapshot, so that work
+going on meanwhile cannot look like a fault. `problems` is empty when all holds; nothing is repaired here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from transfers.documents.seal import intact
+from transfers.documents.sheet import digest_of
+from transfers.models import MOVES, Clock, Sheet, TransferCase
+from transfers.rules import casenumber
+from transfers.rules.parties import Named
+from transfers.rules.routes import MONEY_STATES, STATES, State
+from transfers.rules.workdays import CalendarRangeError, due_instant, local_date
+from transfers.sla.calendars import calendar_for
+from transfers.sla.clocks import policy_of
+
+# A sweep comes each minute: what was due before the last two and is not done will not be done by itself.
+PATIENCE = timedelta(minutes=2)
+AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One breach of one invariant. `subject` names the row: a case number, a clock, a posting; never a person."""
+
+    invariant: str
+    subject: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """What must always hold, in both languages, and the question that finds what breaks it."""
+
+    name: str
+    zh: str
+    en: str
+    check: Callable[[datetime], Iterable[tuple[str, Named]]]
+
+    def problems(self, now: datetime) -> list[Problem]:
+        return [Problem(self.name, str(subject), said.zh, said.en) for subject, said in self.check(now)]
+
+
+INVARIANTS: dict[str, Invariant] = {}
+_Check = Callable[[datetime], Iterable[tuple[str, Named]]]
+
+
+def _invariant(name: str, zh: str, en: str) -> Callable[[_Check], _Check]:
+    def register(check: _Check) -> _Check:
+        INVARIANTS[name] = Invariant(name, zh, en, check)
+        return check
+
+    return register
+
+
+def problems(*, now: datetime, tell: Callable[[Invariant, list[Problem]], None] | None = None) -> list[Problem]:
+    """Everything that is wrong at `now`, invariant by invariant; `tell` hears of each when it has been asked."""
+    found: list[Problem] = []
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            _run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for invariant in INVARIANTS.values():
+            wrong = invariant.problems(now)
+            found += wrong
+            if tell is not None:
+                tell(invariant, wrong)
+    return found
+
+
+# --- who must act ---------------------------------------------------------------------------------
+
+
+@_invariant("holder", "在办业务都有人负责", "Every open case is somebody's")
+def _holder(now: datetime) -> Iterator[tuple[str, Named]]:
+    """The agency of the side that must act, or the system with an instant at which it tries again."""
+    rows = _rows(
+        """
+        SELECT number, state FROM transfers_transfercase c
+        WHERE closed_at IS NULL AND state <> 'DRAFT' AND CASE
+            WHEN state = 'SUBMITTED' THEN precheck_at IS NULL
+            ELSE holder_id IS DISTINCT FROM
+                CASE acts WHEN 'in' THEN inbound_agency_id WHEN 'system' THEN NULL ELSE outbound_agency_id END
+                OR holder_id IS NULL OR precheck_at IS NOT NULL
+        END ORDER BY id
+        """
+    )
+    for number, state in rows:
+        yield number, Named(f"业务处于{state},却没有应办的一方", f"in {state} and nobody has it")
+
+
+@_invariant("owner", "办理中的业务都有经办人", "Every case at work has its handler")
+def _owner(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT number, state FROM transfers_transfercase
+        WHERE (owner_id IS NULL) = (state IN ('OUT_PROCESSING', 'OUT_SUPPLEMENT', 'IN_PROCESSING')) ORDER BY id
+        """
+    )
+    for number, state in rows:
+        yield number, Named(f"{state}的经办人不符", f"in {state} the handler is missing or left over")
+
+
+@_invariant("closed", "已结束的业务不再挂在任何一方", "A case that has ended is with nobody")
+def _closed(now: datetime) -> Iterator[tuple[str, Named]]:
+    terminal = [state.value for state, info in STATES.items() if info.terminal]
+    rows = _rows(
+        """
+        SELECT number FROM transfers_transfercase
+        WHERE state = ANY(%s) AND (closed_at IS NULL OR holder_id IS NOT NULL OR due_at IS NOT NULL
+            OR precheck_at IS NOT NULL) OR state <> ALL(%s) AND closed_at IS NOT NULL ORDER BY id
+        """,
+        terminal,
+        terminal,
+    )
+    for (number,) in rows:
+        yield (
+            number,
+            Named("已结束,但仍有承办方、期限或没有办结时间", "ended, but still with somebody, due, or not dated"),
+        )
+
+
+@_invariant("one_open", "一人同时只有一项在办转移", "One person has one open transfer")
+def _one_open(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT min(number), count(*) FROM transfers_transfercase
+        WHERE accepted_at IS NOT NULL AND closed_at IS NULL GROUP BY person_id HAVING count(*) > 1
+        """
+    )
+    for number, count in rows:
+        yield number, Named(f"同一人有{count}项在办转移", f"the same person has {count} open transfers")
+
+
+# --- clocks -----------------------------------------------------------------------------------------
+
+
+@_invariant(
+    "clocks", "每项在办业务恰有应有的时限在走或暂停", "Exactly the clocks that a state asks for run or are paused"
+)
+def _clocks(now: datetime) -> Iterator[tuple[str, Named]]:
+    expected = [
+        (state.value, kind.value, "running" if does == "runs" else "paused")
+        for state, info in STATES.items()
+        for kind, does in info.clocks.items()
+    ]
+    states, kinds, statuses = (list(column) for column in zip(*expected, strict=True))
+    rows = _rows(
+        """
+        WITH wanted AS (
+            SELECT c.id AS case_id, e.kind, e.status FROM transfers_transfercase c
+            JOIN unnest(%s::text[], %s::text[], %s::text[]) AS e(state, kind, status) USING (state)
+        ), found AS (
+            SELECT case_id, kind, status FROM transfers_clock WHERE status <> 'stopped'
+        )
+        SELECT c.number, c.state, coalesce(w.kind, f.kind), w.status, f.status
+        FROM wanted w FULL JOIN found f USING (case_id, kind) JOIN transfers_transfercase c ON c.id = case_id
+        WHERE w.status IS DISTINCT FROM f.status ORDER BY c.id
+        """,
+        states,
+        kinds,
+        statuses,
+    )
+    for number, state, kind, wanted, found in rows:
+        yield (
+            number,
+            Named(
+                f"{state}时{kind}应为{wanted or '无'},实为{found or '无'}",
+                f"in {state} the clock {kind} should be {wanted or 'absent'} and is {found or 'absent'}",
+            ),
+        )
+
+
+@_invariant(
+    "elapsed", "每个时限的已用与暂停等于日历上的工作日", "Used and paused days equal the working days of the calendar"
+)
+def _elapsed(now: datetime) -> Iterator[tuple[str, Named]]:
+    """Clock by clock; and the clocks join, so that elapsed = OUT used + IN used + paused."""
+    for clock in Clock.objects.select_related("case").order_by("id").iterator(AT_ONCE):
+        try:
+            for zh, en in _miscounted(clock):
+                yield f"{clock.case.number} {clock.kind}", Named(zh, en)
+        except (CalendarRangeError, ValueError) as error:
+            yield f"{clock.case.number} {clock.kind}", Named("无法按日历核对", f"cannot be checked: {error}")
+    rows = _rows(
+        """
+        SELECT c.number FROM transfers_transfercase c
+        WHERE c.accepted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transfers_clock k
+            WHERE k.case_id = c.id AND k.kind = 'OUT' AND k.started_at = c.accepted_at)
+        UNION ALL
+        SELECT c.number FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id
+        WHERE k.kind = 'IN' AND NOT EXISTS (SELECT 1 FROM transfers_clock o
+            WHERE o.case_id = k.case_id AND o.kind = 'OUT' AND o.stopped_at = k.started_at)
+        """
+    )
+    for (number,) in rows:
+        yield number, Named("时限之间有空档", "the clocks do not join")
+
+
+def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
+    calendar = calendar_for(clock.area_id)
+    start = local_date(clock.started_at)
+    days = calendar.count(start, clock.counted_until)
+    if clock.used + clock.paused_days != days:
+        counted = f"{clock.used}+{clock.paused_days}"
+        yield f"已用加暂停为{counted},日历为{days}个工作日", f"used and paused are {counted}, the calendar says {days}"
+    if clock.stopped_at is not None and clock.counted_until != max(start, local_date(clock.stopped_at)):
+        yield "没有计到停止之日", "is not counted up to the day on which it stopped"
+    if clock.status == Clock.Status.RUNNING:
+        due_on = clock.tally.due_on(calendar, missed=clock.due_on)
+        if due_on != clock.due_on:
+            yield f"到期日应为{due_on},实为{clock.due_on}", f"is due on {clock.due_on} and should be on {due_on}"
+    if clock.due_at != due_instant(clock.due_on, policy_of(clock.case, clock.side).close_of_business):
+        yield "到期时刻与到期日不符", "the due instant is not that of the last day"
+    if clock.outcome and (clock.used > clock.budget if clock.outcome == "met" else clock.used < clock.budget):
+        yield f"结果{clock.outcome}与已用天数不符", f"ended as {clock.outcome} against the days used"
+
+
+@_invariant("due", "业务的期限就是在走时限的期限", "A case is due when its running clock is")
+def _due(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT c.number FROM transfers_transfercase c
+        LEFT JOIN transfers_clock k ON k.case_id = c.id AND k.status = 'running'
+        WHERE c.due_at IS DISTINCT FROM k.due_at ORDER BY c.id
+        """
+    )
+    for (number,) in rows:
+        yield number, Named("业务期限与在走时限不符", "the case and its running clock are due at different instants")
+
+
+@_invariant("alarms", "每一级提醒只响一次", "Each rung rings once")
+def _alarms(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT c.number, a.rung, count(*) FROM transfers_alarm a JOIN transfers_transfercase c ON c.id = a.case_id
+        GROUP BY c.number, a.clock_id, a.generation, a.rung HAVING count(*) > 1
+        """
+    )
+    for number, rung, count in rows:
+        yield f"{number} {rung}", Named(f"响了{count}次", f"rang {count} times")
+
+
+@_invariant("swept", "到点的事都已办", "Nothing is due and left undone")
+def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
+    """Alarms, supplements that ran out, prechecks to be tried again: none older than two sweeps."""
+    late = now - PATIENCE
+    rows = _rows(
+        """
+        SELECT c.number, k.kind || ' ' || (k.plan -> k.done::int ->> 'code')
+        FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id
+        WHERE k.status = 'running' AND (k.next_at IS NULL AND k.done < jsonb_array_length(k.plan)
+            OR k.next_at < %s OR (k.plan -> k.done::int ->> 'at')::timestamptz < %s)
+        UNION ALL
+        SELECT c.number, 'lapse' FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id
+        WHERE k.kind = 'SUPPLEMENT' AND k.status = 'running' AND k.due_at < %s
+        UNION ALL
+        SELECT number, 'precheck' FROM transfers_transfercase WHERE precheck_at < %s
+        """,
+        late,
+        late,
+        late,
+        late,
+    )
+    for number, what in rows:
+        yield f"{number} {what}", Named("已到点,两轮巡查仍未办", "was due more than two sweeps ago and is not done")
+
+
+# --- history ----------------------------------------------------------------------------------------
+
+
+@_invariant("events", "每一步恰有一条事件,首尾相接", "Each move left one event, and the events join up")
+def _events(now: datetime) -> Iterator[tuple[str, Named]]:
+    counted = _rows(
+        """
+        SELECT c.number, c.version, count(e.id) FROM transfers_transfercase c
+        LEFT JOIN transfers_caseevent e ON e.case_id = c.id AND e.version IS NOT NULL
+        GROUP BY c.id HAVING count(e.id) <> c.version OR count(DISTINCT e.version) <> c.version
+            OR max(e.version) > c.version ORDER BY c.id
+        """
+    )
+    for number, version, count in counted:
+        yield number, Named(f"版本{version}却有{count}条事件", f"version {version} has {count} events")
+    broken = _rows(
+        """
+        WITH chain AS (
+            SELECT case_id, version, from_state, to_state, coalesce(nullif(from_money, ''), 'NONE') AS from_money,
+                coalesce(nullif(to_money, ''), 'NONE') AS to_money,
+                lag(to_state, 1, 'DRAFT') OVER w AS was, lead(version) OVER w AS next,
+                coalesce(nullif(lag(to_money) OVER w, ''), 'NONE') AS money_was
+            FROM transfers_caseevent WHERE version IS NOT NULL WINDOW w AS (PARTITION BY case_id ORDER BY version)
+        )
+        SELECT c.number, x.version FROM chain x JOIN transfers_transfercase c ON c.id = x.case_id
+        LEFT JOIN transfers_remittance r ON r.case_id = c.id
+        WHERE x.from_state <> x.was OR x.from_money <> x.money_was
+            OR x.next IS NULL AND (x.to_state <> c.state OR x.to_money <> coalesce(r.state, 'NONE'))
+        ORDER BY c.id, x.version
+        """
+    )
+    for number, version in broken:
+        yield f"{number} v{version}", Named("与前后不衔接", "does not join what was before, or the case as it is")
+    steps = [
+        (name, declared.machine, source, declared.target)
+        for name, declared in MOVES.items()
+        for source in declared.sources
+    ]
+    columns = [list(column) for column in zip(*steps, strict=True)]
+    undeclared = _rows(
+        """
+        SELECT c.number, e.version, e.name FROM transfers_caseevent e JOIN transfers_transfercase c ON c.id = e.case_id
+        LEFT JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS m(name, machine, source, target)
+            ON m.name = e.name AND CASE m.machine
+                WHEN 'case' THEN m.source = e.from_state AND m.target = e.to_state
+                ELSE m.source = e.from_money AND m.target = e.to_money AND e.from_state = e.to_state END
+        WHERE e.version IS NOT NULL AND m.name IS NULL ORDER BY e.id
+        """,
+        *columns,
+    )
+    for number, version, name in undeclared:
+        yield f"{number} v{version}", Named(f"流转表里没有{name}的这一步", f"no such step of {name} is declared")
+
+
+@_invariant("public_line", "公开进度没有无因倒退", "The public line never falls without a reason")
+def _public_line(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT c.number, e.version FROM transfers_caseevent e JOIN transfers_transfercase c ON c.id = e.case_id
+        JOIN unnest(%s::text[], %s::int[]) AS f(state, stage) ON f.state = e.from_state
+        JOIN unnest(%s::text[], %s::int[]) AS t(state, stage) ON t.state = e.to_state
+        LEFT JOIN unnest(%s::text[], %s::int[]) AS mf(state, stage) ON mf.state = e.from_money
+        LEFT JOIN unnest(%s::text[], %s::int[]) AS mt(state, stage) ON mt.state = e.to_money
+        WHERE e.reason = '' AND (t.stage < f.stage OR mt.stage < mf.stage) ORDER BY e.id
+        """,
+        *(_stages(STATES) * 2),
+        *(_stages(MONEY_STATES) * 2),
+    )
+    for number, version in rows:
+        yield f"{number} v{version}", Named("公开进度倒退而没有原因", "the public line fell and no reason is recorded")
+
+
+def _stages(states: Any) -> list[list[Any]]:
+    return [[state.value for state in states], [info.stage for info in states.values()]]
+
+
+# Which step writes each column of makers and reviewers.
+_MAKES = {
+    "out_handler": "prepare_sheet",
+    "in_handler": "check_sheet",
+    "maker": "propose_remittance",
+    "matcher": "match_receipt",
+}
+_REVIEWS = {
+    "out_reviewer": "approve_out",
+    "in_reviewer": "approve_in",
+    "checker": "approve_remittance",
+    "crediter": "credit_account",
+}
+
+
+@_invariant("four_eyes", "经办与复核都不是同一人", "Handler and reviewer are different people on every step")
+def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
+    """In the columns, on the sheets, and in who really acted according to the events."""
+    same = _rows(
+        """
+        SELECT number, 'case' FROM transfers_transfercase WHERE out_handler_id = out_reviewer_id
+            OR in_handler_id = in_reviewer_id
+        UNION ALL
+        SELECT c.number, 'sheet' FROM transfers_sheet s JOIN transfers_transfercase c ON c.id = s.case_id
+        WHERE s.prepared_by_id = s.approved_by_id
+        UNION ALL
+        SELECT c.number, 'remittance' FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
+        WHERE r.maker_id = r.checker_id OR r.matcher_id = r.crediter_id
+        """
+    )
+    for number, where in same:
+        yield f"{number} {where}", Named("经办与复核是同一人", "handler and reviewer are the same person")
+    pairs = [
+        (name, _MAKES[column.removesuffix("_id")])
+        for name, declared in MOVES.items()
+        for column in declared.move.four_eyes
+    ]
+    reviews, makes = (list(column) for column in zip(*pairs, strict=True))
+    acted = _rows(
+        """
+        SELECT c.number, r.version FROM transfers_caseevent r
+        JOIN unnest(%s::text[], %s::text[]) AS p(review, make) ON p.review = r.name
+        JOIN transfers_transfercase c ON c.id = r.case_id
+        LEFT JOIN LATERAL (SELECT m.actor_id FROM transfers_caseevent m WHERE m.case_id = r.case_id
+            AND m.name = p.make AND m.version < r.version ORDER BY m.version DESC LIMIT 1) m ON true
+        WHERE r.actor_id IS NULL OR m.actor_id IS NULL OR r.actor_id = m.actor_id ORDER BY r.id
+        """,
+        reviews,
+        makes,
+    )
+    for number, version in acted:
+        yield (
+            f"{number} v{version}",
+            Named("复核人就是经办人,或无法认定", "reviewed by its own handler, or by nobody known"),
+        )
+    columns = [*_MAKES.items(), *_REVIEWS.items()]
+    for column, name in columns:
+        table, key = (
+            ("transfers_transfercase", "id")
+            if column.startswith(("out_", "in_"))
+            else ("transfers_remittance", "case_id")
+        )
+        # A column may be cleared by a step that undoes the work; what it holds must be who did it last.
+        rows = _rows(
+            f"""
+            SELECT c.number FROM {table} t JOIN transfers_transfercase c ON c.id = t.{key}
+            LEFT JOIN LATERAL (SELECT actor_id FROM transfers_caseevent e WHERE e.case_id = t.{key} AND e.name = %s
+                ORDER BY e.version DESC LIMIT 1) e ON true
+            WHERE t.{column}_id IS NOT NULL AND t.{column}_id IS DISTINCT FROM e.actor_id
+            """,  # nosec B608 - names of our own tables and columns
+            name,
+        )
+        for (number,) in rows:
+            yield f"{number} {column}", Named("记录的人与事件不符", "holds somebody else than the event says")
+
+
+# --- documents --------------------------------------------------------------------------------------
+
+
+@_invariant("sheets", "已签章的信息表完好无缺", "Sealed sheets are whole and unaltered")
+def _sheets(now: datetime) -> Iterator[tuple[str, Named]]:
+    sealed = Sheet.objects.filter(sealed_at__isnull=False).select_related("case").order_by("id")
+    for sheet in sealed.iterator(AT_ONCE):
+        subject = f"{sheet.case.number} v{sheet.version}"
+        if digest_of(sheet.content) != sheet.digest:
+            yield subject, Named("内容与摘要不符", "the content does not have this digest")
+        if not intact(sheet.seal, digest=sheet.digest, agency_code=sheet.case.outbound_area_id):
+            yield subject, Named("签章校验不通过", "the seal does not verify")
+    wanting = [
+        state.value
+        for state, info in STATES.items()
+        if state != State.TERMINATED and info.stage >= STATES[State.INFO_SENT].stage
+    ]
+    rows = _rows(
+        """
+        SELECT c.number FROM transfers_transfercase c WHERE c.state = ANY(%s) AND NOT EXISTS (
+            SELECT 1 FROM transfers_sheet s WHERE s.case_id = c.id AND s.sealed_at IS NOT NULL)
+        UNION ALL
+        SELECT c.number FROM transfers_sheet s JOIN transfers_transfercase c ON c.id = s.case_id
+        GROUP BY c.id HAVING count(*) <> max(s.version) OR min(s.version) <> 1
+        """,
+        wanting,
+    )
+    for (number,) in rows:
+        yield number, Named("缺少已签章的信息表,或版本不连续", "a sealed sheet is missing, or versions have gaps")
+
+
+@_invariant("numbers", "业务编号的校验位都正确", "Case numbers check")
+def _numbers(now: datetime) -> Iterator[tuple[str, Named]]:
+    for number in TransferCase.objects.order_by("id").values_list("number", flat=True).iterator(AT_ONCE):
+        try:
+            casenumber.parse(number)
+        except casenumber.CaseNumberError:
+            yield number, Named("校验位不正确", "the check digit is wrong")
+
+
+@_invariant("letters", "同一封信只写一次", "No letter is written twice")
+def _letters(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT min(subject_ref), dedupe_key, count(*) FROM notifications_letter WHERE dedupe_key IS NOT NULL
+        GROUP BY dedupe_key HAVING count(*) > 1
+        """
+    )
+    for reference, _key, count in rows:
+        yield reference, Named(f"同一封信写了{count}次", f"one letter was written {count} times")
+
+
+# --- money ------------------------------------------------------------------------------------------
+
+
+@_invariant("settled", "业务结束时没有未结的资金", "No case ends with money on its way")
+def _settled(now: datetime) -> Iterator[tuple[str, Named]]:
+    settled = [state.value for state, info in MONEY_STATES.items() if info.settled]
+    rows = _rows(
+        """
+        SELECT c.number FROM transfers_transfercase c LEFT JOIN transfers_remittance r ON r.case_id = c.id
+        WHERE c.closed_at IS NOT NULL AND (r.state <> ALL(%s) OR c.state = 'COMPLETED' AND r.case_id IS NULL)
+        ORDER BY c.id
+        """,
+        settled,
+    )
+    for (number,) in rows:
+        yield number, Named("已结束,资金未结清", "has ended with money unsettled")
+
+
+@_invariant("ledger", "每笔分录借贷相等", "Each posting sums to zero")
+def _ledger(now: datetime) -> Iterator[tuple[str, Named]]:
+    rows = _rows(
+        """
+        SELECT c.number, t.kind, coalesce(sum(e.amount_fen), 0), count(e.id)
+        FROM transfers_ledgertransaction t JOIN transfers_transfercase c ON c.id = t.case_id
+        LEFT JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+        GROUP BY c.number, t.id HAVING coalesce(sum(e.amount_fen), 0) <> 0 OR count(e.id) < 2 ORDER BY t.id
+        """
+    )
+    for number, kind, total, count in rows:
+        yield f"{number} {kind}", Named(f"{count}条分录差{total}分", f"{count} lines are {total} fen apart")
+
+
+@_invariant("conservation", "两地之间资金守恒", "Money between two areas is conserved")
+def _conservation(now: datetime) -> Iterator[tuple[str, Named]]:
+    """What the ledger says of each case is what its money line says, so Σ 207 = Σ 107 + in transit for each pair."""
+    rows = _rows(
+        """
+        WITH books AS (
+            SELECT t.case_id,
+                sum(e.amount_fen) FILTER (WHERE e.book = 'fixed') AS fixed,
+                sum(e.amount_fen) FILTER (WHERE e.book = 'transit') AS transit,
+                sum(e.amount_fen) FILTER (WHERE e.book = 'transit' AND t.kind = '207') AS sent,
+                sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = '107'
+                    AND e.area_id = c.inbound_area_id) AS credited,
+                -sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = 'fix'
+                    AND e.area_id = c.outbound_area_id) AS taken
+            FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+            JOIN transfers_transfercase c ON c.id = t.case_id GROUP BY t.case_id
+        ), lines AS (
+            SELECT c.id, c.number, c.outbound_area_id AS here, c.inbound_area_id AS there,
+                coalesce(b.fixed, 0) AS fixed, coalesce(b.transit, 0) AS transit, coalesce(b.sent, 0) AS sent,
+                coalesce(b.credited, 0) AS credited, coalesce(b.taken, 0) AS taken,
+                coalesce(r.amount_fen, 0) AS amount, coalesce(r.state, 'NONE') AS state
+            FROM transfers_transfercase c LEFT JOIN books b ON b.case_id = c.id
+            LEFT JOIN transfers_remittance r ON r.case_id = c.id WHERE b.case_id IS NOT NULL OR r.case_id IS NOT NULL
+        )
+        SELECT number, state FROM lines WHERE
+            taken <> CASE WHEN state = 'NONE' THEN 0 ELSE amount END
+            OR fixed <> CASE WHEN state IN ('FROZEN', 'REMIT_REVIEW') THEN amount ELSE 0 END
+            OR transit <> CASE WHEN state IN ('IN_TRANSIT', 'RECEIVED', 'MATCHED') THEN amount ELSE 0 END
+            OR sent <> CASE WHEN state IN ('IN_TRANSIT', 'RECEIVED', 'MATCHED', 'CREDITED') THEN amount ELSE 0 END
+            OR credited <> CASE WHEN state = 'CREDITED' THEN amount ELSE 0 END
+        UNION ALL
+        SELECT here || ' → ' || there, 'Σ' FROM lines GROUP BY here, there
+        HAVING sum(taken) <> sum(fixed) + sum(sent) OR sum(sent) <> sum(credited) + sum(transit)
+        """
+    )
+    for subject, state in rows:
+        yield subject, Named(f"账簿与资金状态{state}不符", f"the books do not agree with the money line ({state})")
+
+
+@_invariant("zeroed", "余额锁定后账户已清零", "An account whose balance was fixed is empty")
+def _zeroed(now: datetime) -> Iterator[tuple[str, Named]]:
+    """Only accounts in our own tables, and until money is credited to them again by a later transfer."""
+    rows = _rows(
+        """
+        SELECT c.number FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
+        LEFT JOIN transfers_personalaccount a ON a.person_id = c.person_id AND a.area_id = c.outbound_area_id
+        WHERE r.state <> 'NONE' AND c.outbound_area_id <> ALL(%s)
+            AND (a.id IS NULL OR a.status <> 'zeroed' OR a.balance_fen <> 0)
+            AND NOT EXISTS (SELECT 1 FROM transfers_remittance l JOIN transfers_transfercase lc ON lc.id = l.case_id
+                WHERE lc.person_id = c.person_id AND lc.inbound_area_id = c.outbound_area_id
+                AND l.credited_at >= r.frozen_at)
+        ORDER BY c.id
+        """,
+        list(settings.ENROLMENT_REGISTRIES),
+    )
+    for (number,) in rows:
+        yield number, Named("余额已锁定,账户未清零", "the balance was fixed and the account is not empty")
+
+
+def _rows(sql: str, *params: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params or None)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _run(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
