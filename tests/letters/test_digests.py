@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -11,9 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from notifications.models import Letter
 from notifications.rendering import render
 from tests.world import MONDAY, World, user
+from transfers import tasks
 from transfers.actions.digests import digests, tell_administrators
 from transfers.rules.parties import Role
 from transfers.rules.workdays import ZONE
+from transfers.selectors.verify import Problem
 
 pytestmark = pytest.mark.django_db
 
@@ -131,15 +133,38 @@ def test_few_statements_however_many_people(desks):
     assert len(many) <= len(few)
 
 
+def breach(number: int) -> Problem:
+    return Problem("clock", f"JX{number}", "没有在走的时限", "no clock runs")
+
+
 def test_administrators_hear_a_finding_once_a_day(world):
     assert world.superuser
+    one, two, three = breach(1), breach(2), breach(3)
     assert tell_administrators([], now=MONDAY) == 0
-    assert tell_administrators(["a", "b"], now=MONDAY) == 1
-    assert tell_administrators(["b", "a"], now=MONDAY) == 0
-    assert tell_administrators(["a", "c"], now=MONDAY) == 1
-    many = tell_administrators([f"problem {n}" for n in range(30)], now=MONDAY)
-    assert many == 1
+    assert tell_administrators([one, two], now=MONDAY) == 1
+    assert tell_administrators([two, one], now=MONDAY) == 0
+    assert tell_administrators([one, three], now=MONDAY) == 1
+    assert tell_administrators([one, two], now=MONDAY + timedelta(days=1)) == 1
+    assert tell_administrators([breach(number) for number in range(30)], now=MONDAY) == 1
     letter = Letter.objects.latest("pk")
-    text = render("invariants", language="en", values=letter.context)
-    assert "found 30" in text.body
-    assert "10 more" in text.body
+    text = render("invariants", language=letter.language, values=letter.context)
+    assert "30处不一致" in text.body
+    assert "JX19: 没有在走的时限" in text.body
+    assert "另有10处未列出" in text.body
+
+
+def test_the_scheduled_verification_tells_them(world, monkeypatch):
+    assert world.superuser
+    tasks.verify()
+    assert not Letter.objects.filter(template="invariants").exists()
+    monkeypatch.setattr(tasks, "problems", lambda *, now: [breach(1)])
+    tasks.verify()
+    assert Letter.objects.filter(template="invariants").count() == 1
+
+
+def test_beat_asks_for_tasks_that_exist(settings):
+    from config.celery import app
+
+    app.loader.import_default_modules()
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        assert entry["task"] in app.tasks

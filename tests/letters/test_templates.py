@@ -20,6 +20,7 @@ from transfers.models import Area, Enrolment, TransferCase
 from transfers.rules.codes import PRECHECK, SUPPLEMENT
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE
+from transfers.selectors.verify import Problem
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +63,7 @@ def everything_happens(world, language: str) -> None:
     }
     apply(application, actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
     digests(now=datetime(2026, 6, 2, 9, 30, tzinfo=ZONE))
-    tell_administrators(["case 1 has no running clock"], now=MONDAY)
+    tell_administrators([Problem("clock", "JX1", "没有在走的时限", "no clock runs")], now=MONDAY)
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])

@@ -16,16 +16,19 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, When
+from django.utils import translation
 
 from accounts.models import User
 from notifications import outbox
 from notifications.models import Letter
 from notifications.outbox import Draft
 from transfers.models import Agency, Membership, Remittance, TransferCase
+from transfers.models.labels import said
 from transfers.policies import applying
 from transfers.rules.parties import Role, Side
 from transfers.rules.routes import MoneyState, State
 from transfers.rules.workdays import ZONE, local_date
+from transfers.selectors.verify import Problem
 from transfers.sla.calendars import calendar_for
 
 PROBLEMS_TOLD = 20
@@ -173,24 +176,24 @@ def _drafts(desk: Desk, today: date) -> list[Draft]:
 
 
 @transaction.atomic
-def tell_administrators(problems: Sequence[str], *, now: datetime) -> int:
-    """Tell every active superuser what a verification found; the same finding once a day. Returns how many letters.
-
-    `problems` are sentences without personal data.
-    """
+def tell_administrators(problems: Sequence[Problem], *, now: datetime) -> int:
+    """Tell every active superuser what a verification found; the same finding once a day. Returns how many letters."""
     if not problems:
         return 0
-    finding = hashlib.sha256("\n".join(sorted(problems)).encode()).hexdigest()[:16]
-    context = {
-        "count": len(problems),
-        "problems": list(problems[:PROBLEMS_TOLD]),
-        "more": max(len(problems) - PROBLEMS_TOLD, 0),
-        "at": now.astimezone(ZONE).strftime("%Y-%m-%d %H:%M"),
-    }
-    key = f"invariants:{local_date(now).isoformat()}:{finding}"
+    rows = sorted((problem.invariant, problem.subject) for problem in problems)
+    finding = hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
     drafts = []
     for user in User.objects.filter(is_active=True, is_superuser=True):
-        drafts += _both(user, "invariants", context, f"{key}:{user.pk}")
+        with translation.override(user.language):
+            lines = [f"{problem.subject}: {said(problem)}" for problem in problems[:PROBLEMS_TOLD]]
+        context = {
+            "count": len(problems),
+            "problems": lines,
+            "more": max(len(problems) - PROBLEMS_TOLD, 0),
+            "at": now.astimezone(ZONE).strftime("%Y-%m-%d %H:%M"),
+        }
+        key = f"invariants:{local_date(now).isoformat()}:{finding}:{user.pk}"
+        drafts += _both(user, "invariants", context, key)
     return len(outbox.post(drafts, now=now))
 
 

@@ -15,7 +15,7 @@ from transfers.rules.errors import Refusal
 from transfers.rules.workdays import ZONE
 from transfers.tasks import idle
 
-COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "failed")
+COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "unreadable")
 
 
 class Command(BaseCommand):
@@ -45,15 +45,15 @@ class Command(BaseCommand):
                 counts[name] += getattr(swept.fired, name)
             counts["lapsed"] += swept.lapsed
             counts["decided"] += swept.decided
-            counts["failed"] += swept.failed + swept.fired.failed
+            counts["unreadable"] += swept.fired.failed
             if idle(swept):
                 break
-        told = {"now": now.astimezone(ZONE).isoformat(), **counts, "truncated": swept.truncated}
+        # What failed is tried again by each pass: the last one tells what is left.
+        failed = counts.pop("unreadable") + swept.failed
+        told = {"now": now.astimezone(ZONE).isoformat(), **counts, "failed": failed, "truncated": swept.truncated}
         self.stdout.write(json.dumps(told) if options["json"] else " ".join(f"{k}={v}" for k, v in told.items()))
-        if counts["failed"]:
-            raise CommandError(
-                f"{counts['failed']} could not be done and will be tried again: the log above names them."
-            )
+        if failed:
+            raise CommandError(f"{failed} could not be done and will be tried again: the log above names them.")
 
 
 def instant(text: str) -> datetime:
