@@ -276,7 +276,7 @@ def run(_arguments: list[str]) -> int:
             else "Using the servers of DATABASE_URL and REDIS_URL …"
         )
         with servers(guard, home, python) as addresses:
-            env = home.environment() | addresses | {"BASE_URL": base} | CALM
+            env = home.environment() | addresses | {"PUBLIC_URL": base} | CALM
             sign_ins = home.path / "signins.txt"
             sign_ins.unlink(missing_ok=True)
             prepare(guard, python, env, "--signins", str(sign_ins))
@@ -347,7 +347,7 @@ def demo(arguments: list[str]) -> int:
     with throw_away("demo", python, durable=True) as (guard, home, env):
         port = free_port()
         base = f"http://127.0.0.1:{port}"
-        env = env | {"BASE_URL": base} | CALM
+        env = env | {"PUBLIC_URL": base} | CALM
         prepare(guard, python, env)
         with (home.path.parent / "demo.log").open("w") as log:
             supervisor = Supervisor(guard, env, log=log)
@@ -374,13 +374,15 @@ def check(_arguments: list[str]) -> int:
     """Run every check, say which failed, and show why."""
     python = virtualenv.ensure(*groups("test", "check"))
     tools = python.parent
-    with throw_away("check", python) as (_guard, home, env):
+    with throw_away("check", python) as (_guard, _home, env):
         production = env | {
             "DEBUG": "false",
             "DEMO": "false",
             "HTTPS": "true",
             "ALLOWED_HOSTS": "jiexu.example",
-            "UPLOAD_DIR": str(home.path / "uploads"),
+            "EMAIL_URL": "smtp+tls://jiexu:secret@mail.example:587",
+            "SMS_GATEWAY_URL": "https://sms.example/send",
+            "SMS_GATEWAY_KEY": env["LOOKUP_KEY"],
         }
         steps: list[tuple[str, list[str], Mapping[str, str]]] = [
             ("format", [str(tools / "ruff"), "format", "--check", "."], env),

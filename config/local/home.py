@@ -95,7 +95,11 @@ class Home:
 
     def environment(self) -> dict[str, str]:
         """The environment of our programs: what the person set goes before what we generate."""
-        files = {"UPLOAD_DIR": str(self.path / "uploads"), "SMS_FILE": str(self.path / "sms.jsonl")}
+        files = {
+            "UPLOAD_DIR": str(self.path / "uploads"),
+            "SMS_FILE": str(self.path / "sms.jsonl"),
+            "EMAIL_URL": f"filemail:///{self.path / 'mail'}",
+        }
         return DEVELOPMENT | files | self.secrets() | dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
 
     def holder(self) -> dict[str, str]:

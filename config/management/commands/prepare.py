@@ -16,13 +16,9 @@ from django.utils.module_loading import import_string
 
 
 def sign_ins() -> str:
-    """The demonstration sign-ins as lines for people."""
-    try:
-        found = import_string("transfers.demo.SIGNINS")
-    except ImportError:
-        return ""
-    lines = [f"  {user:<18} {password:<18} {zh}  {en}" for user, password, zh, en in found]
-    return "\n".join(["Demonstration sign-ins (name, password, who):", *lines, ""])
+    """What to try on the demonstration data, as lines for people."""
+    lines = import_string("transfers.demo.welcome.lines")
+    return "\n".join([*lines(), ""])
 
 
 class Command(BaseCommand):
@@ -42,7 +38,7 @@ class Command(BaseCommand):
         self.step("schema", "migrate", interactive=False, verbosity=0)
         self.step("reference data", "load_reference")
         if settings.DEMO and not options["no_demo"]:
-            self.step("demonstration data", "load_demo")
+            self.step("demonstration data", "load_demo", verbosity=0)
             if options["signins"]:
                 Path(options["signins"]).write_text(sign_ins())
 
