@@ -61,6 +61,13 @@ def _remember_nothing() -> Iterator[None]:
     memory.forget()
 
 
+@pytest.fixture(autouse=True)
+def _no_nudges(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Committed tests must not put messages into whatever broker is configured; `real_broker` says that one does."""
+    if "real_broker" not in request.keywords:
+        monkeypatch.setattr("notifications.waking.send_task", lambda: None)
+
+
 @pytest.fixture
 def world(db) -> World:
     return World()
