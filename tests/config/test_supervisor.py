@@ -150,8 +150,8 @@ def make_stack() -> Iterator[MakeStack]:
     shutil.rmtree(base, ignore_errors=True)
 
 
-def live_a_life(stack: Stack) -> None:
-    """Serve; be killed outright; recover with the data kept; have a part stopped; stop on request."""
+def serve_and_be_killed(stack: Stack) -> None:
+    """Start; be well; refuse a second start; be killed outright; leave nothing."""
     stack.start()
     status, body = stack.health()
     assert status == 200, body
@@ -169,6 +169,25 @@ def live_a_life(stack: Stack) -> None:
     assert stack.end(signal.SIGKILL) == -signal.SIGKILL
     assert stack.gone() == {}
 
+
+def servers_alone(stack: Stack) -> str:
+    """Start only the servers on the stack's data, as the stack's user, and stop them: owner and kept rows."""
+    done = subprocess.run(
+        [*stack.prefix, sys.executable, "-c", SERVERS_ALONE],
+        env=stack.env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert stack.gone() == {}
+    return done.stdout.strip()
+
+
+def test_as_ourselves(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    serve_and_be_killed(stack)
     stack.start()  # the data is kept, and what the killed run left does not stand in the way
     assert stack.ask("SELECT name FROM config_heartbeat WHERE name = 'kept'") == "kept"
     (beat,) = [pid for pid, command in stack.left().items() if "celery" in command and " beat " in command]
@@ -179,15 +198,13 @@ def live_a_life(stack: Stack) -> None:
     assert "Traceback" not in stack.log.read_text(errors="replace")
 
 
-def test_as_ourselves(make_stack: MakeStack) -> None:
-    live_a_life(make_stack())
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_as_an_unprivileged_user(make_stack: MakeStack) -> None:
     if not may_enter(ROOT):
         pytest.skip("an unprivileged user cannot enter the folder of this checkout")
-    live_a_life(make_stack(NOBODY, AS_NOBODY))
+    stack = make_stack(NOBODY, AS_NOBODY)
+    serve_and_be_killed(stack)
+    assert servers_alone(stack) == f"{NOBODY} kept"
 
 
 SERVERS_ALONE = """
@@ -197,7 +214,13 @@ from config.local.commands import guarded, servers
 from config.local.home import Home
 home = Home()
 with guarded(home, "test") as guard, servers(guard, home, Path(sys.executable), durable=False) as addresses:
-    print((home.path / "postgres").stat().st_uid)
+    import psycopg
+    with psycopg.connect(addresses["DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS config_heartbeat (name text)")
+        kept = connection.execute("SELECT name FROM config_heartbeat WHERE name = 'kept'").fetchone()
+        if not kept:
+            connection.execute("INSERT INTO config_heartbeat (name) VALUES ('kept')")
+    print((home.path / "postgres").stat().st_uid, *(kept or ["new"]))
 """
 
 
@@ -205,10 +228,6 @@ with guarded(home, "test") as guard, servers(guard, home, Path(sys.executable), 
 def test_as_root_where_namespaces_are_forbidden(make_stack: MakeStack) -> None:
     """The data changes hands from one way to the other and back, and nothing is left."""
     stack = make_stack()
-    for forbidden, owner in (("1", NOBODY), ("", 0), ("1", NOBODY)):
+    for forbidden, said in (("1", f"{NOBODY} new"), ("", "0 kept"), ("1", f"{NOBODY} kept")):
         stack.extra = {"JIEXU_NO_USERNS": forbidden}
-        done = subprocess.run(
-            [sys.executable, "-c", SERVERS_ALONE], env=stack.env, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert (done.stdout, done.stderr) == (f"{owner}\n", "")
-        assert stack.gone() == {}
+        assert servers_alone(stack) == said

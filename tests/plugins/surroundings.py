@@ -1,4 +1,4 @@
-"""What every test run needs around it: compiled translations, and browser tests that may not be skipped where they must run.
+"""What every test run needs around it: compiled translations, and browser tests that run where they must.
 
 With JIEXU_REQUIRE_BROWSER set, a browser test that is skipped counts as failed.
 """
