@@ -53,7 +53,16 @@ def test_number_and_tail_open_the_stage_line_only(world, browser):
         "信息表传送",
     ):
         assert shown in text
-    for hidden in ("办理经过</h2>", "资金进度</h2>", "申请日期", "经两地校验", "测试甲", "1380000", identity_number(1), "杭州市"):
+    for hidden in (
+        "办理经过</h2>",
+        "资金进度</h2>",
+        "申请日期",
+        "经两地校验",
+        "测试甲",
+        "1380000",
+        identity_number(1),
+        "杭州市",
+    ):
         assert hidden not in text
 
 
@@ -61,7 +70,16 @@ def test_the_code_opens_history_and_money(paid, browser):
     assert "3,456.78" not in _line_of(browser, paid.number)
     verified(browser, paid.number)
     text = page(browser)
-    for shown in ("办理经过</h2>", "转出地已完成转出", "资金进度", "3,456.78", "转出地划出", "尚未", "广西壮族自治区南宁市", "浙江省杭州市"):
+    for shown in (
+        "办理经过</h2>",
+        "转出地已完成转出",
+        "资金进度",
+        "3,456.78",
+        "转出地划出",
+        "尚未",
+        "广西壮族自治区南宁市",
+        "浙江省杭州市",
+    ):
         assert shown in text
     for hidden in ("测试甲", "1380000", identity_number(1), "out_handler", "in_reviewer"):
         assert hidden not in text

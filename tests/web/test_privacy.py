@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -66,9 +66,7 @@ def test_json_answers_unknown_and_mismatched_alike(world, client):
     case = world.accepted(now=timezone.now())
     bodies = []
     for number in (case.number, UNKNOWN):
-        response = client.post(
-            "/api/v1/track", {"number": number, "tail": WRONG_TAIL}, content_type="application/json"
-        )
+        response = client.post("/api/v1/track", {"number": number, "tail": WRONG_TAIL}, content_type="application/json")
         assert response.status_code == 404
         bodies.append({k: v for k, v in response.json().items() if k != "request_id"})
     assert bodies[0] == bodies[1]
@@ -90,9 +88,7 @@ def test_a_stranger_cannot_make_the_persons_code_void(world, browser, client):
     case = world.accepted(now=timezone.now())
     look_up(browser, case.number)
     browser.post("/track/code/")
-    client.post(
-        "/api/v1/track/code", {"number": case.number, "tail": WRONG_TAIL}, content_type="application/json"
-    )
+    client.post("/api/v1/track/code", {"number": case.number, "tail": WRONG_TAIL}, content_type="application/json")
     assert browser.post("/track/verify/", {"code": sent_code(case.number)}).status_code == 303
 
 
@@ -125,7 +121,12 @@ def test_the_pass_is_short_sealed_and_bound_to_its_case(world, browser, time_mac
     case = world.accepted(now=timezone.now())
     look_up(browser, case.number)
     cookie = browser.cookies[passes.COOKIE]
-    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (True, "Strict", "/track/", 900)
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (
+        True,
+        "Strict",
+        "/track/",
+        900,
+    )
     assert case.number not in cookie.value
     forged = cookie.value[:-4] + ("AAAA" if cookie.value[-4:] != "AAAA" else "BBBB")
     for value in (forged, "x", "", "é", "A" * 5000):
@@ -184,7 +185,7 @@ def test_bad_input_is_one_sentence_and_costs_nothing(client, number, tail, code)
     response = client.post("/track/", {"number": number, "tail": tail})
     text = response.content.decode()
     assert response.status_code == 400
-    assert "role=\"alert\"" in text
+    assert 'role="alert"' in text
     assert "<script" not in text
     assert code is None or code in text
     assert not AccessEvent.objects.exists()
@@ -234,17 +235,29 @@ def test_codes_are_limited(world, browser):
     assert Letter.objects.filter(template="code").count() == 3
 
 
-def test_parallel_guesses_get_no_more_than_the_bucket_holds(world):
-    """Each attempt is charged as wrong before it is compared; a control that charges afterwards would let more in."""
-    now = timezone.now()
-    charged = 0
-    for _ in range(10):
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("charged", "passed"), [(None, 4), (lookup.RIGHT, 12)], ids=["charged first", "control"])
+def test_parallel_guesses_get_no_more_than_the_bucket_holds(monkeypatch, charged, passed):
+    """Twelve wrong guesses at once. The control charges an attempt as a right one, as if the rest were taken later."""
+    if charged is not None:
+        monkeypatch.setattr(lookup, "WRONG", charged)
+    barrier, codes, now = threading.Barrier(12), [], timezone.now()
+
+    def guess() -> None:
+        barrier.wait()
         try:
-            lookup._take(lookup.BY_CASE, UNKNOWN, lookup.WRONG, "x", now)
-            charged += 1
-        except Refusal:
-            pass
-    assert charged == lookup.BY_CASE.capacity // lookup.WRONG
+            lookup.find(UNKNOWN, WRONG_TAIL, origin="198.51.100.1", now=now)
+        except Refusal as error:
+            codes.append(error.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=guess) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (codes.count("J-LOOKUP"), len(codes)) == (passed, 12)
 
 
 # --- where somebody asks from -------------------------------------------------------------------
@@ -274,4 +287,3 @@ def test_the_trace_holds_no_address(world, browser):
     event = AccessEvent.objects.get(kind="lookup")
     assert len(bytes(event.origin_hash)) == 32
     assert b"127.0.0.1" not in bytes(event.origin_hash)
-    assert settings.LOOKUP_KEY

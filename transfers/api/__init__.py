@@ -1,0 +1,1 @@
+"""The face for machines: partner platforms, and the public look-up as JSON."""

@@ -1,0 +1,371 @@
+"""What goes over the wire: the schemas of the contract, and the values that are sent."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from ninja import Field, Schema
+from pydantic import ConfigDict
+
+from accounts.mask import mask_name
+from transfers.models import TransferCase
+from transfers.models.labels import Bilingual
+from transfers.rules.codes import ALL
+from transfers.selectors.progress import ClockView, MoneyView
+from transfers.web.levels import Detail, Line
+
+CASE_NUMBER = "JX2600000000000"
+
+
+class Words(Schema):
+    """One wording in both languages."""
+
+    zh: str
+    en: str
+
+
+# --- what is sent to us -------------------------------------------------------------------------
+class ApplicationIn(Schema):
+    """An application. Optional fields may be left out or null; unknown ones are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "name": "测试甲",
+                "identity_type": "01",
+                "identity_number": "110101199003070011",
+                "phone": "13800000001",
+                "outbound_area": "450100",
+                "inbound_area": "330100",
+            }
+        },
+    )
+    name: str = Field(
+        max_length=50, description="As on the identity document: letters of any script, · . - ' and spaces."
+    )
+    identity_type: str | None = Field("01", description="证件类型: 01 resident identity card, 17 residence permit, …")
+    identity_number: str = Field(max_length=30, description="Checked by GB 11643 where the document follows it.")
+    phone: str = Field(max_length=20, description="Mainland mobile number; codes and letters go there.")
+    email: str | None = Field("", max_length=254)
+    outbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
+    inbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
+    outbound_scheme: Literal["310", "390"] | None = Field("310", description="310 职工, 390 城乡居民.")
+    inbound_scheme: Literal["310", "390"] | None = "310"
+    applicant: Literal["self", "employer", "agent"] | None = "self"
+    applicant_name: str | None = Field("", max_length=80)
+    employer_code: str | None = Field("", max_length=18, description="统一社会信用代码; required of an employer.")
+    remarks: str | None = Field("", max_length=500)
+    language: Literal["zh-hans", "en"] | None = Field("zh-hans", description="Language of the letters to the person.")
+
+
+class SupplementIn(Schema):
+    """The applicant's answer to a request for a supplement."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"version": 5, "note": "已重新上传清晰的证件照片"}}
+    )
+    version: int = Field(ge=0, le=2**31 - 1, description="The `version` last read: nobody acts on an old state.")
+    note: str = Field(min_length=1, max_length=500)
+
+
+class LookupIn(Schema):
+    """The two things a person knows; the code to the phone opens the rest."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"number": CASE_NUMBER, "tail": "070011"}})
+    number: str = Field(min_length=1, max_length=100, description="Spaces, dashes and case do not matter.")
+    tail: str = Field(min_length=1, max_length=100, description="Last six characters of the identity number.")
+
+
+class LookupWithCodeIn(LookupIn):
+    """As above, with the one-time code when there is one."""
+
+    code: str = Field("", max_length=100, description="The code that /track/code sent; opens `detail`.")
+
+
+# --- what we send -------------------------------------------------------------------------------
+class ProblemOut(Schema):
+    """Problem details (RFC 9457). `code` never changes its meaning; the sentences may be improved."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    zh: str
+    en: str
+    request_id: str
+    details: dict[str, Any] = Field(default_factory=dict, description="`fields` by field, `seconds`, `version`.")
+
+
+class LimitOut(Schema):
+    """A limit in working days. `left` is never below zero; `promised_on` is its last day."""
+
+    kind: str
+    named: Words
+    budget: int
+    used: int
+    left: int
+    words: Words
+    overdue: bool
+    days_over: int
+    promised_on: date
+    provisional: bool
+
+
+class AgencyOut(Schema):
+    name: str
+    phone: str
+
+
+class FailureOut(Schema):
+    """A rule that failed. One that does not block is only a warning."""
+
+    code: str
+    zh: str
+    en: str
+    remedy: Words
+    basis: str
+    hard: bool
+    blocking: bool
+
+
+class SupplementOut(Schema):
+    code: str
+    zh: str
+    en: str
+    note: str
+
+
+class AreaOut(Schema):
+    """A pooling area. A pseudo-code is one that the national list of areas lacks."""
+
+    code: str
+    name: str
+    full_name: str
+    province: str
+    pseudo: bool
+
+
+class ListedOut(Schema):
+    """An application in a list."""
+
+    number: str
+    version: int
+    state: str
+    state_words: Words
+    stage: Words
+    outbound_area: str
+    inbound_area: str
+    applied_at: datetime
+    accepted_at: datetime | None
+    closed_at: datetime | None
+
+
+class MoneyStepOut(Schema):
+    zh: str
+    en: str
+    at: datetime | None
+
+
+class MoneyOut(Schema):
+    """The money line. The amount is only in a person's own look-up."""
+
+    state: str
+    words: Words
+    steps: list[MoneyStepOut]
+    settled: bool
+
+
+class ApplicationOut(ListedOut):
+    """An application and where it stands."""
+
+    name_masked: str
+    acts: Words
+    agency: AgencyOut
+    limit: LimitOut | None
+    next_step: Words
+    failures: list[FailureOut]
+    supplement: SupplementOut | None
+    money: MoneyOut
+
+
+class ListOut(Schema):
+    """Newest first. `next` is the `after` of the following page; null at the end."""
+
+    items: list[ListedOut]
+    next: str | None
+
+
+class StageOut(Schema):
+    zh: str
+    en: str
+    status: Literal["done", "now", "ahead"]
+
+
+class HistoryOut(Schema):
+    at: datetime
+    zh: str
+    en: str
+    agency: str
+    reason: Words | None
+    note: str
+
+
+class OwnMoneyOut(MoneyOut):
+    amount_fen: int | None
+
+
+class DetailOut(Schema):
+    """What the code to the phone opens."""
+
+    from_area: str
+    to_area: str
+    applied_on: date
+    history: list[HistoryOut]
+    money: OwnMoneyOut
+    failures: list[FailureOut]
+    supplement: SupplementOut | None
+
+
+class TrackOut(Schema):
+    """The stage line; `detail` only with a right code."""
+
+    number: str
+    name_masked: str
+    stage: Words
+    stages: list[StageOut]
+    acts: Words
+    agency: AgencyOut
+    limit: LimitOut | None
+    next_step: Words
+    closed: bool
+    detail: DetailOut | None
+
+
+class CodeSentOut(Schema):
+    """The same whether or not anything was sent."""
+
+    zh: str
+    en: str
+
+
+# --- values -------------------------------------------------------------------------------------
+def words(of: Bilingual) -> dict[str, str]:
+    return {"zh": of.zh, "en": of.en}
+
+
+def listed(case: TransferCase) -> dict[str, Any]:
+    """One line of a list, from the row alone."""
+    return {
+        "number": case.number,
+        "version": case.version,
+        "state": case.state,
+        "state_words": words(case.info),
+        "stage": words(case.info.public),
+        "outbound_area": case.outbound_area_id,
+        "inbound_area": case.inbound_area_id,
+        "applied_at": case.applied_at,
+        "accepted_at": case.accepted_at,
+        "closed_at": case.closed_at,
+    }
+
+
+def application(case: TransferCase, line: Line, detail: Detail) -> dict[str, Any]:
+    """A partner's own case: everything but the amount and the internal history."""
+    return {
+        **listed(case),
+        "name_masked": mask_name(case.name),
+        **_standing(line),
+        "failures": _failures(case),
+        "supplement": _supplement(detail),
+        "money": _money(detail.money),
+    }
+
+
+def track(case: TransferCase, line: Line, detail: Detail | None) -> dict[str, Any]:
+    """A person's own look-up."""
+    return {
+        "number": line.number,
+        "name_masked": line.name_masked,
+        "stage": words(line.stage),
+        "stages": [{**words(stage.named), "status": stage.status} for stage in line.stages],
+        **_standing(line),
+        "closed": line.closed,
+        "detail": detail
+        and {
+            "from_area": detail.from_area,
+            "to_area": detail.to_area,
+            "applied_on": detail.applied_on,
+            "history": [
+                {
+                    "at": entry.at,
+                    **words(entry.title),
+                    "agency": entry.agency,
+                    "reason": entry.reason and words(entry.reason),
+                    "note": entry.note,
+                }
+                for entry in detail.history
+            ],
+            "money": {**_money(detail.money), "amount_fen": detail.money.amount_fen},
+            "failures": _failures(case),
+            "supplement": _supplement(detail),
+        },
+    }
+
+
+def _standing(line: Line) -> dict[str, Any]:
+    return {
+        "acts": words(line.acts),
+        "agency": {"name": line.agency, "phone": line.agency_phone},
+        "limit": _limit(line.clock, line.days) if line.clock and line.days else None,
+        "next_step": words(line.next_step),
+    }
+
+
+def _limit(clock: ClockView, days: Bilingual) -> dict[str, Any]:
+    return {
+        "kind": clock.kind,
+        "named": words(clock.named),
+        "budget": clock.budget,
+        "used": clock.used,
+        "left": clock.left,
+        "words": words(days),
+        "overdue": clock.overdue,
+        "days_over": clock.days_over,
+        "promised_on": clock.due_on,
+        "provisional": clock.provisional,
+    }
+
+
+def _failures(case: TransferCase) -> list[dict[str, Any]]:
+    shown = []
+    for failure in case.failures:
+        reason = ALL[failure["code"]]
+        shown.append(
+            {
+                "code": reason.code,
+                **words(reason),
+                "remedy": {"zh": reason.remedy_zh, "en": reason.remedy_en},
+                "basis": reason.basis,
+                "hard": reason.hard,
+                "blocking": failure["blocking"],
+            }
+        )
+    return shown
+
+
+def _supplement(detail: Detail) -> dict[str, Any] | None:
+    if detail.supplement is None:
+        return None
+    return {"code": detail.supplement.code, **words(detail.supplement), "note": detail.supplement_note}
+
+
+def _money(money: MoneyView) -> dict[str, Any]:
+    return {
+        "state": money.state,
+        "words": words(money.public),
+        "steps": [{**words(step.named), "at": step.at} for step in money.steps],
+        "settled": money.settled,
+    }
