@@ -7,6 +7,7 @@ urlpatterns = [
     path("console/", admin.site.urls),
     path("", include("accounts.urls")),
     path("track/", include("transfers.web.urls")),
+    path("api/v1/", include("transfers.api.urls")),
     path("healthz", health.healthz),
     path("livez", health.livez),
     path("metrics", health.metrics),
