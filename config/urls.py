@@ -1,9 +1,11 @@
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from config import health
 
 urlpatterns = [
+    path("", RedirectView.as_view(url="/track/")),
     path("console/", admin.site.urls),
     path("", include("accounts.urls")),
     path("track/", include("transfers.web.urls")),

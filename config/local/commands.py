@@ -300,7 +300,7 @@ def run(_arguments: list[str]) -> int:
 def welcome(base: str, sign_ins: Path) -> str:
     """Addresses and demonstration sign-ins."""
     lines = ["", paint("Jiexu is ready.", "bold"), f"  Console   {base}/console/", f"  Look-up   {base}/track/"]
-    lines += [f"  API       {base}/api/docs", f"  Health    {base}/healthz", ""]
+    lines += [f"  API       {base}/api/v1/openapi.json", f"  Health    {base}/healthz", ""]
     if sign_ins.exists():
         lines += [*sign_ins.read_text().splitlines(), ""]
     return "\n".join([*lines, "Ctrl-C stops everything."])
