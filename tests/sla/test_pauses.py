@@ -61,11 +61,6 @@ def test_what_a_pause_does_to_the_limit(world, pause, resume, used, paused_days,
     clock = out(case)
     counted = (clock.status, clock.used, clock.paused_days, clock.due_on.isoformat())
     assert counted == ("running", used, paused_days, due)
-        "running",
-        used,
-        paused_days,
-        due,
-    )
     assert clock.generation == 2
     assert case.due_at == clock.due_at == at(due, "00:00") + timedelta(days=1)
 

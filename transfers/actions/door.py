@@ -83,7 +83,7 @@ def perform(
         raise refusal("J-NOT-FOUND")
     agency = acting_agency(actor, locked, move)
     if version != locked.version:
-        raise _stale(locked)
+        raise _stale(locked, version)
     remittance = Remittance.objects.select_for_update().filter(case=locked).first() if locked.info.stage >= 4 else None
     _check_state(locked, remittance, declared)
     check_four_eyes(actor, locked, remittance, move)
@@ -215,9 +215,10 @@ def _check_state(case: TransferCase, remittance: Remittance | None, declared: De
         raise refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=declared.move.zh, what_en=declared.move.en)
 
 
-def _stale(case: TransferCase) -> Exception:
-    """Somebody else acted meanwhile: say who, what and when."""
-    event = CaseEvent.objects.filter(case=case, version=case.version).select_related("actor").first()
+def _stale(case: TransferCase, shown: int) -> Exception:
+    """Somebody else acted meanwhile: say who, what and when. A person's step before the system's own that followed."""
+    events = CaseEvent.objects.filter(case=case, version__isnull=False).order_by("-version")
+    event = events.filter(version__gt=shown).exclude(actor_kind="system").first() or events.first()
     move = MOVES[event.name].move if event else None
     nameless = Side.APPLICANT if event and event.actor_kind == "person" else Side.SYSTEM
     return refusal(

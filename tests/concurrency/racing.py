@@ -1,0 +1,72 @@
+"""Two people at once, on two real connections, made to meet at the same point instead of being lucky."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier, BrokenBarrierError, local
+from typing import Any
+
+from django.db import connection
+
+from transfers.models import TransferCase
+
+WAIT = 20
+SHORT = 0.7
+
+
+def at_once(*attempts: Callable[[], Any]) -> list[Any]:
+    """Run each attempt in its own thread and connection; what each returned or raised, in order."""
+
+    def one(attempt: Callable[[], Any]) -> Any:
+        try:
+            return attempt()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        return list(pool.map(one, attempts))
+
+
+class Meeting:
+    """A point at which both must have arrived before either goes on; each thread stops there once.
+
+    With `SHORT` it ends by itself: where a lock keeps one of the two out, waiting for both would be for ever.
+    """
+
+    def __init__(self, parties: int = 2, *, timeout: float = WAIT) -> None:
+        self.barrier = Barrier(parties, timeout=timeout)
+        self.been = local()
+        self.met = False
+
+    def here(self) -> None:
+        if getattr(self.been, "yes", False):
+            return
+        self.been.yes = True
+        try:
+            self.barrier.wait()
+            self.met = True
+        except BrokenBarrierError:
+            pass
+
+
+@contextmanager
+def after_reading_the_case(monkeypatch: Any, meeting: Meeting, *, guarded: bool) -> Iterator[None]:
+    """Both meet between reading the case and writing it. Unguarded: the case is read without its lock."""
+    from transfers.actions import door
+
+    authorise = door.acting_agency
+
+    def pausing(*args: Any) -> Any:
+        meeting.here()
+        return authorise(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(door, "acting_agency", pausing)
+        if not guarded:
+            queryset = type(TransferCase.objects.all())
+            patch.setattr(queryset, "select_for_update", lambda self, **options: self)
+        yield
