@@ -34,9 +34,9 @@ WITHOUT_CASES = {"W6"}
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
         "cases": {"cases": 50_000, "due": 2_000},
-        "W1": {"seconds": 1.5, "cases_a_round": 2_500},
+        "W1": {"seconds": 1.2, "cases_a_round": 2_500},
         "W2": {"due": 2_000, "due_of_slow_peer": 200},
-        "W3": {"seconds": 1.5, "questions": 8_000},
+        "W3": {"seconds": 1.2, "questions": 8_000},
         "W6": {"calls": 50_000, "calls_of_slow_peers": 400},
     },
 }

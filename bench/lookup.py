@@ -127,7 +127,7 @@ def benchmark(dataset: Dataset, size: dict[str, Any]) -> Iterator[Benchmark]:
                 tallies = crew.run(asking, [(server.port, requests, expected, CONNECTIONS, seconds)])
                 if name in asked:
                     asked[name] += tallies[0].done
-                return together(tallies, at_least=20 if number else 1)
+                return together(tallies)
 
             return Contender(name, role, title, measure)
 
