@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from notifications import outbox
 from transfers import letters
@@ -96,7 +97,8 @@ def perform(
         note=_clean_note(move, note),
         data=_clean_data(move, data or {}),
     )
-    return _Course(locked, remittance, now).run(declared, step, actor, agency)
+    with bound_contextvars(case=locked.number):
+        return _Course(locked, remittance, now).run(declared, step, actor, agency)
 
 
 class _Course:
