@@ -65,6 +65,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                process_group=0,
                 preexec_fn=_end_with_us,
             )
 
@@ -81,14 +82,10 @@ class Server:
         raise Unfit(f"{self.application} does not serve: {words[-1] if words else 'it said nothing'}")
 
     def stop(self) -> None:
-        """End it and its workers."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        """End it and its workers at once: there is nothing to be kept."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 
