@@ -19,7 +19,7 @@ def test_the_file_is_current(settings):
 def test_a_stale_or_missing_file_is_found_and_mended(settings, tmp_path):
     settings.BASE_DIR = tmp_path
     (tmp_path / "docs").mkdir()
-    with pytest.raises(CommandError, match="run ./dev manage state_diagram"):
+    with pytest.raises(CommandError, match=r"run \./dev manage state_diagram"):
         call_command("state_diagram", "--check")
     call_command("state_diagram")
     call_command("state_diagram", "--check")

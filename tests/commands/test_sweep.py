@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from tests.world import MONDAY
 from transfers import actions
 from transfers.actions import sweep as sweeping
-from transfers.models import Alarm, TransferCase
+from transfers.models import Alarm, Clock, TransferCase
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +75,13 @@ def test_a_bad_instant_is_one_sentence(text):
         call_command("sweep", f"--now={text}")
     assert caught.value.returncode == 2
     assert "is not an instant: write one like 2026-06-16T09:00+08:00." in str(caught.value)
+
+
+def test_an_instant_beyond_the_calendar_changes_nothing(world):
+    world.everyone()
+    world.accepted(1)
+    before = Clock.objects.get().next_at
+    with pytest.raises(CommandError, match="outside the calendar") as caught:
+        run("--now", "2035-01-01")
+    assert caught.value.returncode == 2
+    assert Clock.objects.get().next_at == before

@@ -123,7 +123,7 @@ def _count(desks: Sequence[Desk], now: datetime) -> None:
     for desk in desks:
         desk.mine = mine.get(desk.user.pk, 0)
         for agency in desk.agencies:
-            here = held.get(agency.pk, {})
+            here: Mapping[str, int] = held.get(agency.pk, {})
             desk.due_today += here.get("due_today", 0)
             desk.overdue += here.get("overdue", 0)
             desk.waiting += here.get("applicant", 0) + elsewhere[agency.pk]

@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from transfers.actions.sweep import sweep
 from transfers.rules.errors import Refusal
-from transfers.rules.workdays import ZONE
+from transfers.rules.workdays import ZONE, local_date
+from transfers.sla.calendars import calendar_for
 from transfers.tasks import idle
 
+NATION = "100000"
 COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "unreadable")
 
 
@@ -35,12 +37,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = instant(options["now"]) if options["now"] is not None else timezone.now()
+        try:
+            # Beyond the calendar no alarm has an hour to be sent at: refuse before anything is touched.
+            calendar_for(NATION).is_working(local_date(now))
+        except Refusal as error:
+            raise CommandError(error.en, returncode=2) from error
         counts = dict.fromkeys(COUNTERS, 0)
         while True:
-            try:
-                swept = sweep(now=now)
-            except Refusal as error:
-                raise CommandError(error.en, returncode=2) from error
+            swept = sweep(now=now)
             for name in ("clocks", "alarms", "skipped"):
                 counts[name] += getattr(swept.fired, name)
             counts["lapsed"] += swept.lapsed
