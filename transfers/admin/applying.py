@@ -180,7 +180,13 @@ def _form(
 ) -> HttpResponse:
     wrong: Mapping[str, Any] = error.details.get("fields", {}) if error else {}
     parts = [
-        (part.title, [(item, raw.get(item.name, ""), _problem(wrong.get(item.name))) for item in part.inputs])
+        (
+            part.title,
+            [
+                (item, raw.get(item.name, ""), _problem(wrong.get(item.name), raw.get(item.name, "")))
+                for item in part.inputs
+            ],
+        )
         for part in FORM
     ]
     context = {
@@ -193,5 +199,9 @@ def _form(
     return page(request, "apply", context, title=_("Window intake"), status=error.http_status if error else 200)
 
 
-def _problem(found: Mapping[str, str] | None) -> str:
-    return said(Named(found["zh"], found["en"])) if found else ""
+def _problem(found: Mapping[str, str] | None, value: str) -> str:
+    if found is None:
+        return ""
+    if found["code"] == "J-AREA" and not value:
+        return _("Choose an area.")
+    return said(Named(found["zh"], found["en"]))

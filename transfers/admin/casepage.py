@@ -85,6 +85,10 @@ def show(
     """The case page; with a refusal at its head when something just asked for was not possible."""
     actor, now = actor_of(request), timezone.now()
     remittance = Remittance.objects.filter(case=case).first()
+    ladder = [
+        (rung, [console.AUDIENCES.get(who, Named(who, who)) for who in rung.to])
+        for rung in progress.ladder_of(case, now)
+    ]
     context = {
         "case": case,
         "state": Named(case.info.zh, case.info.en),
@@ -94,7 +98,7 @@ def show(
         "takes_part": console.takes_part(actor, case),
         "offers": console.allowed_moves(actor, case, remittance),
         "asked": console.asked_of(case, remittance),
-        "left": console.left_of(case, now),
+        "left": console.left_now(case, now),
         "due_on": last_day_of(case.due_at) if case.due_at else None,
         "status": progress.public_status(case, now),
         "applicant": Applicant(case.applicant).named,
@@ -106,10 +110,8 @@ def show(
         "sheets": list(_sheets(case, actor)),
         "money": progress.money_view(case),
         "clocks": _clocks(case, now),
-        "ladder": [
-            (rung, [console.AUDIENCES.get(who, Named(who, who)) for who in rung.to])
-            for rung in progress.ladder_of(case, now)
-        ],
+        "ladder": [rung for rung in ladder if rung[0].status != "dropped"],
+        "dropped": [rung for rung in ladder if rung[0].status == "dropped"],
         "timeline": progress.timeline(case, public=False)[::-1],
         "letters": console.letters_of(case, actor),
         "papers": [

@@ -8,7 +8,7 @@ from datetime import date
 
 from django.db import transaction
 from django.db.models import Model
-from django.forms import CheckboxSelectMultiple, Form, ModelForm, MultipleChoiceField
+from django.forms import CheckboxSelectMultiple, Form, ModelForm, MultipleChoiceField, URLField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
@@ -115,6 +115,7 @@ class PartnerForm(ModelForm):
         ),
         widget=CheckboxSelectMultiple,
     )
+    webhook_url = URLField(label=gettext_lazy("Webhook address"), required=False, assume_scheme="https")
 
     class Meta:
         model = Partner

@@ -77,7 +77,7 @@ def _ask(
         "case": case,
         "name": mask_name(case.name),
         "state": said(case.info),
-        "left": console.left_of(case, timezone.now()),
+        "left": console.left_now(case, timezone.now()),
         "offer": offer,
         "move": move,
         "reasons": list(LISTS[move.reasons].values()) if move.reasons else [],

@@ -13,14 +13,14 @@ from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
 
-from django.db.models import F, OrderBy, Q, QuerySet, Value
+from django.db.models import F, OrderBy, OuterRef, Q, QuerySet, Subquery, Value
 
 from accounts.crypto import lookup_hash
 from accounts.mask import mask_name
 from notifications.models import Letter
 from transfers.access import Actor, acting_agency, check_four_eyes, visible_cases
 from transfers.memory import remembered
-from transfers.models import MOVES, Area, Membership, Remittance, TransferCase
+from transfers.models import MOVES, Area, Clock, Membership, Remittance, TransferCase
 from transfers.models.moves import Declared
 from transfers.rules import casenumber
 from transfers.rules.errors import Refusal, refusal
@@ -131,22 +131,32 @@ class Left:
 NO_LIMIT = Left(None, Named("不计时", "No limit runs"), "none")
 
 
-def left_of(case: TransferCase, now: datetime) -> Left:
-    """Days left on the acting side's calendar, counted as the clock itself counts: today is still there to be used."""
+def left_of(case: TransferCase, now: datetime, *, counted_until: date | None) -> Left:
+    """Days left on the acting side's calendar, exactly as the clock that runs counts them.
+
+    `counted_until` is that clock's: working days up to it are behind. The day that runs is still there to be used.
+    """
     if case.due_at is None:
         return NO_LIMIT
     calendar = calendar_for(case.inbound_area_id if case.acts == Side.IN else case.outbound_area_id)
     today, due_on = local_date(now), last_day_of(case.due_at)
+    yesterday = today - timedelta(days=1)
     try:
         if now >= case.due_at:
             over = max(1, calendar.count(due_on, today))
             return Left(-over, Named(f"已超{over}个工作日", f"{over} working day(s) overdue"), "over")
-        days = calendar.count(today - timedelta(days=1), due_on)
+        days = calendar.count(max(yesterday, counted_until or yesterday), due_on)
     except CalendarRangeError:
         return NO_LIMIT
     if due_on == today:
         return Left(days, Named("今日到期", "Due today"), "today")
     return Left(days, Named(f"剩余{days}个工作日", f"{days} working day(s) left"), "soon" if days <= 2 else "calm")
+
+
+def left_now(case: TransferCase, now: datetime) -> Left:
+    """The same for a case by itself."""
+    running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING)
+    return left_of(case, now, counted_until=running.values_list("counted_until", flat=True).first())
 
 
 # --- shelves -------------------------------------------------------------------------------------
@@ -405,7 +415,7 @@ def rows_of(cases: Iterable[TransferCase], actor: Actor, now: datetime) -> list[
                 to_area=names.get(case.inbound_area_id, case.inbound_area_id),
                 due_on=last_day_of(case.due_at) if case.due_at else None,
                 closed_on=local_date(case.closed_at) if case.closed_at else None,
-                left=left_of(case, now),
+                left=left_of(case, now, counted_until=getattr(case, "counted_until", None)),
                 money=Named(money.info.zh, money.info.en) if money and money.state != MoneyState.NONE else None,
             )
         )
@@ -413,8 +423,13 @@ def rows_of(cases: Iterable[TransferCase], actor: Actor, now: datetime) -> list[
 
 
 def slim(cases: Cases) -> Cases:
-    """Only the columns that a row shows."""
-    return cases.select_related(*_ROW_JOINS).only(*_ROW_COLUMNS)
+    """Only the columns that a row shows, with how far the running clock has been counted."""
+    return _counted(cases.select_related(*_ROW_JOINS).only(*_ROW_COLUMNS))
+
+
+def _counted(cases: Cases) -> Cases:
+    running = Clock.objects.filter(case=OuterRef("pk"), status=Clock.Status.RUNNING)
+    return cases.annotate(counted_until=Subquery(running.values("counted_until")[:1]))
 
 
 # --- the desk ------------------------------------------------------------------------------------
@@ -496,10 +511,10 @@ def _ids(shelves: Sequence[Shelf], actor: Actor, now: datetime, limit: int) -> d
 
 def _bars(actor: Actor, now: datetime) -> tuple[Bar, ...]:
     columns = ("due_at", "acts", "outbound_area_id", "inbound_area_id")
-    ours = on_shelf(OURS, actor, now).filter(due_at__isnull=False).only(*columns)[:COUNTED]
+    ours = _counted(on_shelf(OURS, actor, now).filter(due_at__isnull=False).only(*columns))[:COUNTED]
     spans: Counter[int] = Counter()
     for case in ours:
-        days = left_of(case, now).days
+        days = left_of(case, now, counted_until=case.counted_until).days  # type: ignore[attr-defined] # annotated
         if days is not None:
             spans[next(index for index, (_tone, _named, holds) in enumerate(_SPANS) if holds(days))] += 1
     most = max(spans.values(), default=0)
