@@ -14,8 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
+from celery import Task
 from django.conf import settings
-from django.db import connection
+from django.db import connection as database_connection
+from kombu import Connection
 
 QUEUE = "celery"
 PATIENCE = 60.0
@@ -28,6 +30,13 @@ def until(done: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"this did not come about: {what}")
         time.sleep(0.05)
+
+
+def send(url: str, task: Task, *, patience: float) -> None:
+    """Put one message into the queue of the broker at `url`. Raises what the broker raises."""
+    options = {"socket_timeout": patience, "socket_connect_timeout": patience, "max_retries": 1}
+    with Connection(url, transport_options=options) as connection:
+        task.apply_async(retry=False, connection=connection)
 
 
 class Relay:
@@ -80,15 +89,24 @@ class Relay:
 
 
 class Broker:
-    """The real Redis or Valkey of the tests, database 9 of it, behind a relay."""
+    """The real Redis or Valkey of the tests, one database of it, behind a relay. Each test file uses one of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: int) -> None:
         parts = urlsplit(settings.REDIS_URL)
         self.relay = Relay(parts.hostname or "127.0.0.1", parts.port or 6379)
         credentials = parts.netloc.rpartition("@")[0]
         at = f"{credentials}@" if credentials else ""
-        self.url = urlunsplit((parts.scheme, f"{at}127.0.0.1:{self.relay.port}", "/9", "", ""))
-        self.direct = redis.Redis.from_url(urlunsplit(parts._replace(path="/9")))
+        self.url = urlunsplit((parts.scheme, f"{at}127.0.0.1:{self.relay.port}", f"/{database}", "", ""))
+        self.direct = redis.Redis.from_url(urlunsplit(parts._replace(path=f"/{database}")))
+
+    def send(self, task: Task, *, patience: float = 2) -> None:
+        """Ask for a task as a nudge and beat do."""
+        send(self.url, task, patience=patience)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.empty()
+        self.relay.cut()
 
     def waiting(self) -> int:
         """How many messages are in the queue."""
@@ -103,7 +121,7 @@ class Broker:
 def worker(broker: Broker, folder: Path) -> Iterator[Path]:
     """A real Celery worker on this broker and on the database of the tests; yields the file of its SMS."""
     sms, log = folder / "sms.jsonl", folder / "worker.log"
-    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database_connection.settings_dict['NAME']}")
     env = os.environ | {
         "DATABASE_URL": urlunsplit(address),
         "REDIS_URL": broker.url,

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from notifications import waking
 from notifications.models import Letter
 from notifications.tasks import drain
-from tests.faults.broker import Broker, until, worker
+from tests.faults.broker import Broker, send, until, worker
 from transfers.models import TransferCase
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,18 +22,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:
-    made = Broker()
+    made = Broker(database=9)
     made.empty()
     yield made
-    made.empty()
-    made.relay.cut()
-
-
-def send(url: str, *, patience: float = 2) -> None:
-    """What a nudge and what beat do: ask for a drain."""
-    options = {"socket_timeout": patience, "socket_connect_timeout": patience}
-    with Connection(url, transport_options=options) as connection:
-        drain.apply_async(retry=False, connection=connection)
+    made.close()
 
 
 def told(sms: Path) -> list[tuple[str, str]]:
@@ -49,7 +40,7 @@ def pending() -> int:
 
 def test_what_an_emptied_and_a_broken_broker_forgot_is_delivered(world, broker, tmp_path, monkeypatch):
     world.everyone()
-    monkeypatch.setattr(waking, "nudge", lambda: send(broker.url))
+    monkeypatch.setattr(waking, "nudge", lambda: broker.send(drain))
     case = world.accepted(1)
     assert broker.waiting() > 0
     written = pending()
@@ -59,7 +50,7 @@ def test_what_an_emptied_and_a_broken_broker_forgot_is_delivered(world, broker, 
     with worker(broker, tmp_path) as sms:
         # The control: the message is lost indeed, and a worker that hears nothing does nothing.
         assert (pending(), told(sms)) == (written, [])
-        send(broker.url)  # beat's next
+        broker.send(drain)  # beat's next
         until(lambda: pending() == 0, "the letters of the first step are delivered")
         assert [template for _id, template in told(sms)] == ["accepted"]
 
@@ -73,14 +64,14 @@ def test_what_an_emptied_and_a_broken_broker_forgot_is_delivered(world, broker, 
         monkeypatch.setattr(waking, "nudge", lambda: None)
         broker.relay.cut()
         with pytest.raises((OperationalError, OSError)):
-            send(broker.url)
+            broker.send(drain)
         case = TransferCase.objects.get(pk=case.pk)
         for name, who, more in world.route(case)[3:]:
             case = world.take(case, name, who, **more)
         assert case.state == "COMPLETED"
         assert pending() > 0
         broker.relay.mend()
-        send(broker.url)
+        broker.send(drain)
         until(lambda: pending() == 0, "the letters written without a broker are delivered")
     later = ["taken_over", "remitted", "credited", "completed"]
     assert sorted(template for _id, template in told(sms)) == sorted(["accepted", "sheet_sent", *later])
@@ -114,4 +105,4 @@ def test_the_control_speaking_to_it_directly_does_fail():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises((OperationalError, OSError)):
-            send(f"redis://127.0.0.1:{port}/9", patience=0.3)
+            send(f"redis://127.0.0.1:{port}/9", drain, patience=0.3)

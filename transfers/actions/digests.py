@@ -123,10 +123,11 @@ def _count(desks: Sequence[Desk], now: datetime) -> None:
     for desk in desks:
         desk.mine = mine.get(desk.user.pk, 0)
         for agency in desk.agencies:
-            here: Mapping[str, int] = held.get(agency.pk, {})
-            desk.due_today += here.get("due_today", 0)
-            desk.overdue += here.get("overdue", 0)
-            desk.waiting += here.get("applicant", 0) + elsewhere[agency.pk]
+            desk.waiting += elsewhere[agency.pk]
+            if here := held.get(agency.pk):
+                desk.due_today += here["due_today"]
+                desk.overdue += here["overdue"]
+                desk.waiting += here["applicant"]
         desk.to_review = sum(
             n
             for agency_id, role, handler, n in reviews

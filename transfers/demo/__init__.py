@@ -5,9 +5,10 @@ Loaded only where `settings.DEMO` is set. This module holds what is shown to peo
 
 from __future__ import annotations
 
-PASSWORD = "Jiexu-demo-2026"  # nosec B105 - public, for demonstration only
+# Public on purpose: they open synthetic cases only.
+PASSWORD = "Jiexu-demo-2026"  # nosec B105
 PARTNER_NAME = "演示接入平台"
-PARTNER_KEY = "jx_demo-partner-key-for-trying-the-api"  # nosec B105 - public, for demonstration only
+PARTNER_KEY = "jx_demo-partner-key-for-trying-the-api"
 
 # (username, password, who that is in Chinese, in English)
 SIGNINS: list[tuple[str, str, str, str]] = [
