@@ -1,0 +1,65 @@
+"""A real Chromium, real pages from a live server, and windows that may not complain of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import chromium
+from tests.browser.desk import Desk
+from tests.world import MONDAY
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
+DESKTOP = {"width": 1280, "height": 800}
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip(f"no Chromium: none of {', '.join(chromium.NAMES)} is on PATH and JIEXU_CHROMIUM is not set")
+    with chromium.started(path) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _on_a_monday(time_machine) -> None:
+    """A day that the calendars cover, whenever the tests run; the time goes on from there."""
+    time_machine.move_to(MONDAY)
+
+
+@pytest.fixture
+def window(browser: Browser, live_server, world) -> Iterator[Callable[..., Desk]]:
+    """Open a browser window of its own for somebody: own cookies, watched. `window(user)` signs in at once."""
+    watch, contexts = chromium.Watch(), []
+
+    def open_window(user=None, **options) -> Desk:
+        context = browser.new_context(
+            base_url=live_server.url, locale="zh-CN", **{"viewport": DESKTOP, "reduced_motion": "reduce", **options}
+        )
+        context.set_default_timeout(30_000)
+        watch.over(context)
+        contexts.append(context)
+        desk = Desk(context.new_page(), watch)
+        if user is not None:
+            desk.sign_in(user.username)
+        return desk
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert watch.unexpected() == []
+
+
+@pytest.fixture(scope="session")
+def album() -> Callable[[Desk, str], None]:
+    """Keep a picture of the whole page; CI keeps the folder."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+
+    def keep(desk: Desk, name: str) -> None:
+        desk.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+    return keep
