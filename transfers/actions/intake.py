@@ -320,6 +320,8 @@ def _email(text: str) -> str:
         return ""
     try:
         validate_email(text)
+        if has_control(text):
+            raise ValidationError("")
     except ValidationError:
         raise refusal("J-FIELD", field="电子邮箱", problem="格式不正确", problem_en="not an e-mail address") from None
     return text
