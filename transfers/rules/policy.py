@@ -53,6 +53,7 @@ class Policy:
 _CHOICES = {"arrears_rule": ("block", "warn"), "open_claims_rule": ("block", "warn")}
 _SHORTEN_ONLY = {"out_days": 10, "in_days": 5}
 _TIMES = ("close_of_business", "opens_at", "closes_at")
+_DEFAULT = Policy()
 _NAMES = {f.name for f in fields(Policy)}
 
 
@@ -83,14 +84,24 @@ def resolve(layers: Sequence[Mapping[str, Any]]) -> Policy:
     for name, allowed in _CHOICES.items():
         if merged.get(name, allowed[0]) not in allowed:
             problems[name] = f"must be one of {', '.join(allowed)}"
-    for name in _TIMES:
-        if isinstance(merged.get(name), str):
+    for name in merged.keys() & set(_TIMES):
+        if isinstance(merged[name], str):
             try:
                 merged[name] = time.fromisoformat(merged[name])
             except ValueError:
                 problems[name] = "must be a time like 17:00"
+        elif not isinstance(merged[name], time) and (merged[name] is not None or name != "close_of_business"):
+            problems[name] = "must be a time like 17:00"
+    if not problems.keys() & set(_TIMES):
+        opens, closes = merged.get("opens_at", _DEFAULT.opens_at), merged.get("closes_at", _DEFAULT.closes_at)
+        if opens >= closes:
+            problems["closes_at"] = "business must close after it opens"
     if "suspended_status" in merged:
-        merged["suspended_status"] = tuple(merged["suspended_status"])
+        states = merged["suspended_status"]
+        if not isinstance(states, list | tuple) or not states or not set(map(str, states)) <= {"2", "4"}:
+            problems["suspended_status"] = "must list 2 (suspended), 4 (ended) or both"
+        else:
+            merged["suspended_status"] = tuple(map(str, states))
     if "ladder" in merged:
         try:
             merged["ladder"] = tuple(Rung.from_data(rung) for rung in merged["ladder"])

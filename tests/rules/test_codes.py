@@ -1,0 +1,49 @@
+"""The closed lists: complete, in both languages, each with what to do."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from transfers.rules import errors
+from transfers.rules.codes import ALL, END, LISTS, MONEY, PRECHECK, SUPPLEMENT
+from transfers.rules.errors import refusal
+
+# Domain rules 5: soft and hard.
+SOFT = "V-O-01 V-O-03 V-O-05 V-O-06 V-I-01 V-I-02 V-I-03 V-I-04 V-P-01 V-P-02 V-P-04"
+HARD = "V-O-02 V-O-04 V-O-07 V-I-05 V-I-06 V-I-07 V-P-03"
+
+
+def test_the_precheck_list_is_the_domain_s() -> None:
+    assert PRECHECK.keys() == {*SOFT.split(), *HARD.split()}
+    assert {code for code, reason in PRECHECK.items() if reason.hard} == set(HARD.split())
+
+
+def test_the_other_lists_are_the_domain_s() -> None:
+    assert list(SUPPLEMENT) == ["Q-01", "Q-02", "Q-03", "Q-04", "Q-05", "Q-09"]
+    assert list(MONEY) == [f"F-0{n}" for n in range(1, 9)]
+    assert list(END) == ["W-01", "W-02", "W-03", "W-04", "W-05", "W-06", "W-09"]
+
+
+def test_every_reason_has_its_words_and_every_refusal_its_remedy_and_basis() -> None:
+    for code, reason in ALL.items():
+        assert reason.code == code
+        assert reason.zh
+        assert reason.en
+    for reason in PRECHECK.values():
+        assert reason.remedy_zh
+        assert reason.remedy_en
+        assert reason.basis
+    assert sum(len(reasons) for reasons in (PRECHECK, *LISTS.values())) + 1 == len(ALL), "no code stands in two lists"
+
+
+@pytest.mark.parametrize("code", errors._SENTENCES)
+def test_every_refusal_can_be_said_with_the_same_particulars_in_both_languages(code: str) -> None:
+    status, zh, en = errors._SENTENCES[code]
+    assert 400 <= status < 600
+    names = {name for text in (zh, en) for _lit, name, _spec, _conv in string.Formatter().parse(text) if name}
+    said = refusal(code, **dict.fromkeys(names, "某"))
+    assert said.code == code
+    assert "{" not in said.zh + said.en
+    assert said.http_status == status
