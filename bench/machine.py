@@ -50,7 +50,7 @@ def server() -> dict[str, str]:
     """The database server and the settings that decide what a commit costs."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT name, setting || coalesce(unit, '') FROM pg_settings WHERE name IN ('server_version', 'fsync', "
+            "SELECT name, current_setting(name) FROM pg_settings WHERE name IN ('server_version', 'fsync', "
             "'synchronous_commit', 'full_page_writes', 'shared_buffers', 'wal_sync_method')"
         )
         return dict(cursor.fetchall())

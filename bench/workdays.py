@@ -130,5 +130,5 @@ def _checks(questions: Sequence[tuple[date, int]], adds: dict[str, Add], right: 
         asked = questions if name == "ours" else random.Random(60).sample(questions, 2000)
         wrong = sum(add(start, n) != right(start, n) for start, n in asked)
         of = name if name == "ours" else ""
-        found.append(Check(f"right answers: {name}", wrong == 0, f"{wrong} of {len(asked)} wrong", of))
+        found.append(Check(f"the answers of {name}", wrong == 0, f"{wrong} of {len(asked)} wrong", of))
     return found
