@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 
 from transfers.demo.driving import Drive, Teller, answers
 from transfers.demo.loading import loaded
@@ -33,7 +34,8 @@ class Command(BaseCommand):
         if not options["verify_only"]:
             self.drive(options["base_url"].rstrip("/"))
         self.stdout.write("\nVerification of everything in the database")
-        call_command("verify", stdout=self.stdout, stderr=self.stderr)
+        with translation.override("en"):
+            call_command("verify", stdout=self.stdout, stderr=self.stderr)
         self.stdout.write(self.style.SUCCESS("All holds."))
 
     def drive(self, base: str) -> None:
