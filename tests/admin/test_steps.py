@@ -61,19 +61,21 @@ def test_offered_is_exactly_what_the_door_allows(world, until):
         case = world.take(case, until, world.out_handler, reason="Q-01", note="x")
     elif until:
         case = world.carry(case, until)
-    people = [
-        *world.everyone(),
-        all_roles,
-        world.stranger,
-        world.superuser,
-        user("auditor", world.into, (Role.AUDITOR,)),
-    ]
+    auditor = user("auditor", world.into, (Role.AUDITOR,))
+    people = [*world.everyone(), all_roles, world.stranger, world.superuser, auditor]
     case = TransferCase.objects.select_related("owner").get(pk=case.pk)
     money = Remittance.objects.filter(case=case).first()
+    states = {case.state, f"money {money.state}" if money else ""}
     for who in people:
         offered = {offer.name for offer in allowed_moves(actor_for(who), case, money) if offer.allowed}
-        allowed = {name for name in MOVES if door_allows(case, name, who)}
-        assert offered == allowed, who
+        # Steps from other states are asked for by the one with most roles only: for everybody else it says the same.
+        asked = [
+            name
+            for name, declared in MOVES.items()
+            if who is all_roles
+            or states & {f"money {s}" if declared.machine == "money" else s for s in declared.sources}
+        ]
+        assert offered == {name for name in asked if door_allows(case, name, who)}, who
 
 
 @pytest.mark.parametrize("who", ["out_handler", "out_reviewer", "in_handler", "in_reviewer", "out_lead"])

@@ -46,9 +46,10 @@ _HANDLERS = ((Side.OUT, Role.OUT_HANDLER), (Side.IN, Role.IN_HANDLER))
 class Upload(Protocol):
     """An uploaded file, as Django hands it over."""
 
-    name: str | None
-    size: int | None
-
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def size(self) -> int | None: ...
     def read(self, num_bytes: int | None = ...) -> Any: ...
 
 

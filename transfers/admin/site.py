@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +9,8 @@ from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
@@ -26,8 +27,6 @@ from transfers.rules.errors import Refusal
 from transfers.rules.parties import Role
 from transfers.selectors.console import desk
 
-Wrapped = Callable[..., HttpResponse]
-
 
 class ConsoleSite(AdminSite):
     """The Django admin with its own frame. What somebody may see of a case is decided by membership alone."""
@@ -37,10 +36,10 @@ class ConsoleSite(AdminSite):
     enable_nav_sidebar = False
     login_template = "console/login.html"
 
-    def admin_view(self, view: Wrapped, cacheable: bool = False) -> Wrapped:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """As Django's, but what is forbidden and what is not there get one answer, and a refusal is a page."""
 
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 return view(request, *args, **kwargs)
             except (Http404, PermissionDenied):
@@ -49,7 +48,7 @@ class ConsoleSite(AdminSite):
                 return refused(request, error)
 
         guarded.csrf_exempt = getattr(view, "csrf_exempt", False)  # type: ignore[attr-defined]
-        return super().admin_view(guarded, cacheable)  # type: ignore[return-value]
+        return super().admin_view(guarded, cacheable)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own: list[URLPattern | URLResolver] = [
@@ -73,7 +72,7 @@ class ConsoleSite(AdminSite):
             }
         return context
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The home page: what waits for this person, most urgent first."""
 
         actor = actor_of(request)

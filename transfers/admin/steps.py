@@ -38,7 +38,7 @@ def step_view(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 def _take(
     request: HttpRequest, actor: Actor, case: TransferCase, remittance: Remittance | None, offer: Offer
 ) -> HttpResponse:
-    typed = {key.removeprefix(FIELD): value for key, value in request.POST.items() if key.startswith(FIELD)}
+    typed = {key.removeprefix(FIELD): str(request.POST[key]) for key in request.POST if key.startswith(FIELD)}
     try:
         done = perform(
             case.pk,

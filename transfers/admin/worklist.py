@@ -35,7 +35,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: console.COUNTED].count()  # type: ignore[union-attr]
+        return self.object_list.order_by()[: console.COUNTED].count()  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
