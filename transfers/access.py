@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from transfers.models import Agency, Area, Membership, Partner, Remittance, TransferCase
 from transfers.models.moves import Move
+from transfers.places import furnish
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.parties import Named, Role, Side
 
@@ -125,12 +126,9 @@ def sees(actor: Actor, case: TransferCase) -> bool:
 def find_case(actor: Actor, *, number: str = "", pk: int | None = None) -> TransferCase:
     """The case, or the one refusal that serves for "none" and "not yours" alike."""
     wanted = visible_cases(actor).filter(pk=pk) if pk is not None else visible_cases(actor).filter(number=number)
-    case = wanted.select_related(
-        "outbound_area__parent", "inbound_area__parent", "outbound_agency", "inbound_agency", "owner", "person"
-    ).first()
-    if case is None:
-        raise refusal("J-NOT-FOUND")
-    return case
+    for case in wanted.select_related("owner", "person")[:1]:
+        return furnish(case)
+    raise refusal("J-NOT-FOUND")
 
 
 def agency_on(case: TransferCase, side: Side) -> int | None:

@@ -13,8 +13,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from transfers.memory import remembered, shelf
-from transfers.models import Area, ResolvedPolicy
 from transfers.models import Policy as PolicyRow
+from transfers.models import ResolvedPolicy
+from transfers.places import lineage
 from transfers.rules.policy import Policy, resolve
 
 _pins: dict[bytes, int] = shelf()
@@ -27,17 +28,6 @@ class Applying:
     id: int
     policy: Policy
     sources: tuple[str, ...]
-
-
-@remembered
-def lineage(area_code: str) -> tuple[str, ...]:
-    """The codes from the nation down to the area itself."""
-    codes: list[str] = []
-    code: str | None = area_code
-    while code:
-        codes.append(code)
-        code = Area.objects.values_list("parent_id", flat=True).get(pk=code)
-    return tuple(reversed(codes))
 
 
 def applying(area_code: str, on: date) -> Applying:

@@ -20,6 +20,7 @@ from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
 from transfers.actions.effects import EFFECTS, Context, Effect
 from transfers.models import MOVES, CaseEvent, Remittance, TransferCase
 from transfers.models.moves import Declared, Field, Move, Step
+from transfers.places import furnish
 from transfers.rules.codes import LISTS
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Side
@@ -31,15 +32,6 @@ from transfers.sla import clocks
 NOTE_MAX, TEXT_MAX = 500, 60
 MONEY_MAX_FEN = 10_000_000_00
 _YUAN = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?")
-_CASE_JOINS = (
-    "person",
-    "outbound_area__parent",
-    "inbound_area__parent",
-    "outbound_agency",
-    "inbound_agency",
-    "owner",
-    "partner",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +65,7 @@ def perform(
     if declared is None:
         raise refusal("J-UNKNOWN-STEP", name=transition[:40])
     move = declared.move
-    locked = (
-        # Not FOR UPDATE: a sweeper that writes an alarm of this case needs its key while it holds a clock we need.
-        TransferCase.objects.select_for_update(of=("self",), no_key=True)
-        .select_related(*_CASE_JOINS)
-        .filter(pk=case if isinstance(case, int) else case.pk)
-        .first()
-    )
-    if locked is None:
-        raise refusal("J-NOT-FOUND")
+    locked = _lock(case if isinstance(case, int) else case.pk)
     agency = acting_agency(actor, locked, move)
     if version != locked.version:
         raise _stale(locked, version)
@@ -101,11 +85,21 @@ def perform(
         return _Course(locked, remittance, now).run(declared, step, actor, agency)
 
 
+def _lock(pk: int) -> TransferCase:
+    """The case as it is now, ours until the transaction ends. Its places come from memory, the rest when asked for."""
+    # Not FOR UPDATE: a sweeper that writes an alarm of this case needs its key while it holds a clock we need.
+    locked = TransferCase.objects.select_for_update(of=("self",), no_key=True).select_related("owner").filter(pk=pk)
+    for case in locked[:1]:
+        return furnish(case)
+    raise refusal("J-NOT-FOUND")
+
+
 class _Course:
     """One passage through the door: the step asked for, then the system's own steps that follow from it."""
 
     def __init__(self, case: TransferCase, remittance: Remittance | None, now: datetime) -> None:
         self.case, self.remittance, self.now = case, remittance, now
+        self.stored = _columns(case)
         self.clocks_stand_for = State(case.state)
         self.money_acted = remittance.info.acts if remittance else None
         self.events: list[CaseEvent] = []
@@ -156,7 +150,7 @@ class _Course:
             money.save()
         self._hand_over()
         told = self._move_clocks() if rests else []
-        case.save()
+        self._save()
         event = CaseEvent(
             case=case,
             version=case.version,
@@ -179,6 +173,12 @@ class _Course:
         event.save(force_insert=True)
         self.events.append(event)
         self.taken.append((declared, step, case.version))
+
+    def _save(self) -> None:
+        """Write the columns that changed, and only those: encrypting the others again would be for nothing."""
+        columns = _columns(self.case)
+        self.case.save(update_fields=[name for name, value in columns.items() if value != self.stored[name]])
+        self.stored = columns
 
     def _hand_over(self) -> None:
         """Who must act now. While only money is outstanding, that is the side on which the money stands."""
@@ -207,6 +207,10 @@ class _Course:
             case.due_at = clocks.main_due_at(case)
         self.clocks_stand_for, self.money_acted = state, money_acts
         return told
+
+
+def _columns(case: TransferCase) -> dict[str, Any]:
+    return {field.attname: getattr(case, field.attname) for field in case._meta.concrete_fields}
 
 
 def _check_state(case: TransferCase, remittance: Remittance | None, declared: Declared) -> None:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date
 
 from transfers.memory import remembered
 from transfers.models import CalendarNotice
-from transfers.policies import lineage
+from transfers.places import lineage
 from transfers.rules.workdays import Calendar, Notice, NoticeDay
 
 
-@remembered
 def calendar_for(area_code: str) -> Calendar:
     """The nation's calendar with the overlays of the area's ancestors, the nearest one last."""
-    return _calendar(lineage(area_code))
+    overlaid = _notices()
+    return _built(tuple(code for code in lineage(area_code) if code in overlaid))
 
 
 @remembered
-def _calendar(codes: tuple[str, ...]) -> Calendar:
-    rows = CalendarNotice.objects.filter(area__in=codes)
-    overlaid = {row.area_id for row in rows}
-    return _built(tuple(code for code in codes if code in overlaid))
+def _notices() -> dict[str, list[Notice]]:
+    """Every notice, by the area that it is for."""
+    notices: dict[str, list[Notice]] = defaultdict(list)
+    for row in CalendarNotice.objects.all():
+        notices[row.area_id].append(notice_of(row))
+    return notices
 
 
 @remembered
 def _built(codes: tuple[str, ...]) -> Calendar:
-    """One calendar for all areas that share their overlays."""
-    return Calendar.from_notices(
-        [notice_of(row) for row in CalendarNotice.objects.filter(area__in=codes)], regions=codes[1:]
-    )
+    """One calendar for all areas that share their overlays; `codes` begins with the nation."""
+    notices = _notices()
+    return Calendar.from_notices([notice for code in codes for notice in notices[code]], regions=codes[1:])
 
 
 def notice_of(row: CalendarNotice) -> Notice:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from notifications import outbox
 from notifications.outbox import Draft
 from transfers import letters
-from transfers.models import Alarm, Area, CaseEvent, Clock
-from transfers.policies import lineage
+from transfers.models import Alarm, CaseEvent, Clock, TransferCase
+from transfers.places import agency_of, furnish, lineage
 from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role
 from transfers.rules.policy import Policy
@@ -82,19 +82,11 @@ def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
 def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
     """One claimed batch. Re-reads under the lock with the same predicate, so a clock stopped meanwhile is left out."""
     clocks = list(
-        Clock.objects.select_for_update(of=("self",), skip_locked=True)
-        .filter(next_at__lte=now)
-        .select_related(
-            "case__outbound_area__parent",
-            "case__inbound_area__parent",
-            "case__outbound_agency",
-            "case__inbound_agency",
-            "case__owner",
-        )
-        .order_by("next_at", "id")[:batch]
+        Clock.objects.select_for_update(skip_locked=True).filter(next_at__lte=now).order_by("next_at", "id")[:batch]
     )
     if not clocks:
         return Fired()
+    _fetch_cases(clocks)
     due: list[_Due] = []
     skipped = failed = 0
     for clock in clocks:
@@ -130,8 +122,26 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
         for item in fired
     )
     outbox.post(drafts, now=now)
-    Clock.objects.bulk_update(clocks, ["done", "next_at"])
+    _move_on(clocks)
     return Fired(clocks=len(clocks), alarms=len(fired), skipped=skipped, failed=failed)
+
+
+def _fetch_cases(clocks: list[Clock]) -> None:
+    """Attach the cases, with their owners and places: one statement, and none at all when nothing is due."""
+    ids = {clock.case_id for clock in clocks}
+    cases = {case.pk: furnish(case) for case in TransferCase.objects.select_related("owner").filter(pk__in=ids)}
+    for clock in clocks:
+        clock.case = cases[clock.case_id]
+
+
+def _move_on(clocks: list[Clock]) -> None:
+    """Store how far each plan has come, in one statement for the batch."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE transfers_clock AS k SET done = v.done, next_at = v.next_at"
+            " FROM unnest(%s::bigint[], %s::smallint[], %s::timestamptz[]) AS v(id, done, next_at) WHERE k.id = v.id",
+            [[c.pk for c in clocks], [c.done for c in clocks], [c.next_at for c in clocks]],
+        )
 
 
 def _letters(item: _Due, audience: dict[tuple[str, Role], list[User]]) -> list[Draft]:
@@ -195,7 +205,7 @@ def _audience(clocks: Iterable[Clock]) -> dict[tuple[str, Role], list[User]]:
     """(area code, role) -> users, for the acting areas and everything above them; one statement."""
     codes = {code for clock in clocks for code in lineage(clock.area_id)}
     found: dict[tuple[str, Role], list[User]] = defaultdict(list)
-    areas = dict(Area.objects.filter(code__in=codes, agency__isnull=False).values_list("agency__id", "code"))
+    areas = {agency.pk: code for code in codes if (agency := agency_of(code)) is not None}
     for agency_id, role, user in letters.members(areas, (Role.SUPERVISOR, Role.HEAD)):
         found[areas[agency_id], role].append(user)
     return found

@@ -1,0 +1,52 @@
+"""Areas and agencies, from memory: they are on every page and in every letter, and change a few times a year."""
+
+from __future__ import annotations
+
+from transfers.memory import remembered
+from transfers.models import Agency, Area, TransferCase
+
+
+@remembered
+def _areas() -> dict[str, Area]:
+    """Every area by its code, each with the one above it attached."""
+    areas = {area.code: area for area in Area.objects.all()}
+    for area in areas.values():
+        area.parent = areas.get(area.parent_id or "")
+    return areas
+
+
+@remembered
+def _agencies() -> dict[int, Agency]:
+    """Every agency by its key, with its area attached."""
+    agencies = {agency.pk: agency for agency in Agency.objects.all()}
+    for agency in agencies.values():
+        agency.area = _areas()[agency.area_id]
+    return agencies
+
+
+def lineage(area_code: str) -> tuple[str, ...]:
+    """The codes from the nation down to the area itself; KeyError when there is no such area."""
+    codes: list[str] = []
+    area: Area | None = _areas()[area_code]
+    while area is not None:
+        codes.append(area.code)
+        area = area.parent
+    return tuple(reversed(codes))
+
+
+def agency_of(area_code: str) -> Agency | None:
+    """The agency of an area, None where it has none."""
+    return _by_area().get(area_code)
+
+
+@remembered
+def _by_area() -> dict[str, Agency]:
+    return {agency.area_id: agency for agency in _agencies().values()}
+
+
+def furnish(case: TransferCase) -> TransferCase:
+    """Attach the areas and agencies of a case, so that nobody asks the database for them."""
+    case.outbound_area, case.inbound_area = _areas()[case.outbound_area_id], _areas()[case.inbound_area_id]
+    case.outbound_agency = _agencies()[case.outbound_agency_id]
+    case.inbound_agency = _agencies()[case.inbound_agency_id]
+    return case
