@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.browser import chromium
 from tests.browser.desk import Desk
-from tests.world import MONDAY
+from tests.world import MONDAY, PASSWORD
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
 DESKTOP = {"width": 1280, "height": 800}
@@ -45,7 +45,7 @@ def window(browser: Browser, live_server, world) -> Iterator[Callable[..., Desk]
         contexts.append(context)
         desk = Desk(context.new_page(), watch)
         if user is not None:
-            desk.sign_in(user.username)
+            desk.sign_in(user.username, PASSWORD)
         return desk
 
     yield open_window

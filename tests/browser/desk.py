@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chromium import Watch
-from tests.world import PASSWORD
 
 
 class Desk:
@@ -17,7 +16,7 @@ class Desk:
         self.page = page
         self.watch = watch
 
-    def sign_in(self, username: str, password: str = PASSWORD) -> None:
+    def sign_in(self, username: str, password: str) -> None:
         """Through the sign-in page to the home page."""
         self.page.goto("/console/")
         self.page.get_by_label("用户名").fill(username)

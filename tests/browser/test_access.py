@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.access import complaints
 from tests.web.conftest import sent_code
-from tests.world import MONDAY, identity_number
+from tests.world import MONDAY, PASSWORD, identity_number
 from transfers.actions.sweep import sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,7 +66,7 @@ def test_everybody_can_use_the_console(world, window, album, time_machine):
     page.get_by_test_id("sign-in").click()
     expect(page.get_by_role("alert")).to_be_visible()
     look("40-sign-in-refused")
-    desk.sign_in("out_handler")
+    desk.sign_in("out_handler", PASSWORD)
     case = "/console/transfers/transfercase"
     places = {
         "41-home": "/console/",
@@ -92,7 +92,7 @@ def test_everybody_can_use_the_console(world, window, album, time_machine):
     look("49-nothing-here")
     # Overdue, in English.
     time_machine.move_to(MONDAY + timedelta(days=16))
-    desk.sign_in("out_handler")
+    desk.sign_in("out_handler", PASSWORD)
     page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", "en")
     for name, address in {"50-english": f"{case}/{late.pk}/change/", "51-english-home": "/console/"}.items():
