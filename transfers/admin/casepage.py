@@ -22,7 +22,7 @@ from transfers.rules.codes import ALL, Reason
 from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
 from transfers.rules.parties import Applicant, Channel, Named, Scheme, Side
-from transfers.rules.workdays import last_day_of
+from transfers.rules.workdays import last_day_of, local_date
 from transfers.selectors import console, progress
 from transfers.selectors.progress import ClockView, DayLine
 
@@ -189,7 +189,9 @@ def _tone(view: ClockView, now: datetime) -> str:
         return "done"
     if view.status == Clock.Status.PAUSED:
         return "none"
-    return "today" if view.left <= 1 else "soon" if view.left <= 2 else "calm"
+    if view.due_on == local_date(now):
+        return "today"
+    return "soon" if view.left <= 2 else "calm"
 
 
 def _weeks(days: list[DayLine]) -> list[list[DayLine | None]]:
