@@ -83,6 +83,7 @@ def test_a_step_is_taken_with_the_keyboard_alone(world, window):
     expect(page.get_by_role("region", name="当前待办")).to_contain_text("请补交委托书原件")
 
     # The slash goes to the search from anywhere; what is found is opened.
+    page.wait_for_load_state()
     keys.press("/")
     expect(page.get_by_test_id("search")).to_be_focused()
     keys.type(cases[1].number)
