@@ -25,14 +25,14 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def user_of(request: HttpRequest) -> User:
     """The signed-in person; the console's own wrapper has made sure that there is one."""
-    return request.user
+    return request.user  # type: ignore[return-value]
 
 
 def page(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, title: str, status: int = 200
 ) -> TemplateResponse:
     """A page of the console in its frame."""
-    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    request.current_app = admin.site.name
     framed = {**admin.site.each_context(request), "title": title, **(context or {})}
     return TemplateResponse(request, f"console/{template}.html", framed, status=status)
 
