@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
 from tests.browser.desk import Desk
 from tests.world import MONDAY, PASSWORD
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
+expect.set_options(timeout=20_000)  # how long a page may take on a busy machine
 DESKTOP = {"width": 1280, "height": 800}
 
 
