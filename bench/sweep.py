@@ -155,7 +155,7 @@ def _letter_context() -> str:
     return json.dumps(
         {
             "name": "测**", "from_area": "广西壮族自治区南宁市", "to_area": "浙江省杭州市", "stage": "转出地待办理",
-            "next_step": "您不需要做什么,请等候办理。", "agency": "南宁市医保经办机构", "agency_phone": "0771-12393",
+            "next_step": "您不需要做什么，请等候办理。", "agency": "南宁市医保经办机构", "agency_phone": "0771-12393",
             "reasons": [], "supplement": "", "supplement_note": "", "link": "http://localhost:8000/track/",
             "console_link": "http://localhost:8000/console/transfers/transfercase/1/change/",
             "rung": "剩余2个工作日", "clock": "转出时限",

@@ -25,21 +25,24 @@ class RegistryUnavailable(Exception):
 
 
 class EnrolmentRegistry(Protocol):
-    """What the hub needs of an area's own system. Amounts in fen. Every write is idempotent per case."""
+    """What the hub needs of an area's own system. Amounts in fen.
+
+    Every write names the case: an outside system takes the same write of the same case once, however often it hears it.
+    """
 
     def facts(self, person: Person, area: str) -> AreaFacts:
         """What the area knows of the person."""
 
-    def fix_account(self, person: Person, area: str, amount_fen: int) -> None:
+    def fix_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         """Fix the balance at `amount_fen` and empty the account; it cannot be spent from then on."""
 
-    def end_relationship(self, person: Person, area: str, scheme: str, on: date) -> None:
+    def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
         """The relationship has left: enrolment status 2 (suspended) becomes 4 (ended)."""
 
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
         """Add the months that came from another area to the person's record."""
 
-    def credit_account(self, person: Person, area: str, amount_fen: int) -> None:
+    def credit_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         """Add money that arrived to the personal account (entry kind 107)."""
 
 
@@ -49,7 +52,7 @@ class AccountChanged(Refusal):
     def __init__(self) -> None:
         super().__init__(
             "J-SHEET-CHANGED",
-            "个人账户余额已有变化,请退回经办重新生成信息表。",
+            "个人账户余额已有变化，请退回经办重新生成信息表。",
             "The balance of the account has changed. Send the sheet back to be prepared again.",
             http_status=409,
         )
@@ -76,7 +79,7 @@ class OwnTables:
             open_claims=any(e.open_claims for e in enrolments),
         )
 
-    def fix_account(self, person: Person, area: str, amount_fen: int) -> None:
+    def fix_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         with transaction.atomic():
             account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
             if account is None or account.status != "normal" or account.balance_fen != amount_fen:
@@ -84,7 +87,7 @@ class OwnTables:
             account.balance_fen, account.status = 0, "zeroed"
             account.save(update_fields=["balance_fen", "status"])
 
-    def end_relationship(self, person: Person, area: str, scheme: str, on: date) -> None:
+    def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
         Enrolment.objects.filter(person=person, area=area, scheme=scheme, status="2").update(status="4", valid_to=on)
 
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
@@ -102,7 +105,7 @@ class OwnTables:
             for period in periods
         )
 
-    def credit_account(self, person: Person, area: str, amount_fen: int) -> None:
+    def credit_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         with transaction.atomic():
             account, _created = PersonalAccount.objects.select_for_update().get_or_create(person=person, area_id=area)
             account.balance_fen += amount_fen

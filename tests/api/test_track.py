@@ -31,7 +31,7 @@ def test_the_line_without_and_the_rest_with_a_code(world, track):
     detail = full.json()["detail"]
     assert detail["money"]["amount_fen"] == 345_678
     assert detail["to_area"] == "浙江省杭州市"
-    assert [entry["zh"] for entry in detail["history"]][:2] == ["申请已提交", "经两地校验,申请已受理"]
+    assert [entry["zh"] for entry in detail["history"]][:2] == ["申请已提交", "经两地校验，申请已受理"]
     for hidden in ("测试甲", identity_number(1), "13800000001", "out_handler"):
         assert hidden not in full.content.decode()
     assert full["Cache-Control"] == "no-store"

@@ -61,7 +61,7 @@ class Desk:
         self.ask(name, fields)
         said = self.page.get_by_test_id("confirm").inner_text()
         self.confirm()
-        expect(self.page.get_by_text(f"已完成“{said}”,业务现为“{state}”。")).to_be_visible()
+        expect(self.page.get_by_text(f"已完成“{said}”，业务现为“{state}”。")).to_be_visible()
         expect(self.title).to_contain_text(state)
 
     def overflow(self) -> int:

@@ -51,7 +51,7 @@ def test_a_case_is_carried_to_its_end_by_clicking(world, window, album, time_mac
     # The handler may look, and is told whose step it is.
     expect(out_handler.denied("approve_out")).to_be_disabled()
     expect(out_handler.denied("approve_out")).to_have_accessible_description(
-        re.compile("“复核通过并签章传送”应由.*转出复核.*办理,您没有这项权限。")
+        re.compile("“复核通过并签章传送”应由.*转出复核.*办理，您没有这项权限。")
     )
     expect(out_handler.steps).to_have_count(0)
     album(out_handler, "02-waiting-for-review")
@@ -83,25 +83,25 @@ def test_a_case_is_carried_to_its_end_by_clicking(world, window, album, time_mac
     expect(in_handler.denied("approve_in")).to_be_disabled()
     expect(in_handler.steps).to_have_count(0)
     in_reviewer.open_case(number)
-    in_reviewer.take("approve_in", state="关系已接续,资金在途")
+    in_reviewer.take("approve_in", state="关系已接续，资金在途")
     album(in_reviewer, "05-taken-over")
 
     # --- the money ---------------------------------------------------------------------------
     later()
     out_handler.open_case(number)
-    out_handler.take("propose_remittance", state="关系已接续,资金在途")
+    out_handler.take("propose_remittance", state="关系已接续，资金在途")
     # Here the handler does hold the role, and is kept from it by the other pair of eyes.
     expect(out_handler.denied("approve_remittance")).to_have_accessible_description(
-        "经办与复核须由不同的人办理:您已经办过本环节,请由其他复核人员办理。"
+        "经办与复核须由不同的人办理：您已经办过本环节，请由其他复核人员办理。"
     )
     out_reviewer.open_case(number)
-    out_reviewer.take("approve_remittance", state="关系已接续,资金在途")
+    out_reviewer.take("approve_remittance", state="关系已接续，资金在途")
     later()
     in_handler.open_case(number)
     in_handler.take(
-        "record_receipt", {"到账金额(元)": "3,456.78", "银行流水号": "TEST-0001"}, state="关系已接续,资金在途"
+        "record_receipt", {"到账金额（元）": "3,456.78", "银行流水号": "TEST-0001"}, state="关系已接续，资金在途"
     )
-    in_handler.take("match_receipt", state="关系已接续,资金在途")
+    in_handler.take("match_receipt", state="关系已接续，资金在途")
     expect(in_handler.denied("credit_account")).to_be_disabled()
     album(in_handler, "06-matched")
     in_reviewer.open_case(number)

@@ -59,7 +59,7 @@ def test_a_case_is_followed_on_a_phone(world, window, telephone, album, time_mac
     page.get_by_role("button", name="查询", exact=True).tap()
 
     # With number and tail: where it stands and whose turn it is. No name, no amount, no history.
-    expect(page.get_by_role("heading", level=1)).to_have_text("关系已转入,余额待到账")
+    expect(page.get_by_role("heading", level=1)).to_have_text("关系已转入，余额待到账")
     expect(text).to_contain_text("测**")
     expect(text).to_contain_text("转入地")
     expect(page.locator("a[href^='tel:']")).to_be_visible()
@@ -84,7 +84,7 @@ def test_a_case_is_followed_on_a_phone(world, window, telephone, album, time_mac
     page.get_by_label("短信验证码").fill(code)
     page.get_by_role("button", name="验证并查看").tap()
     expect(page.get_by_role("region", name="资金进度")).to_contain_text("¥ 3,456.78")
-    expect(page.get_by_role("region", name="资金进度")).to_contain_text("转出地已划出,资金在途")
+    expect(page.get_by_role("region", name="资金进度")).to_contain_text("转出地已划出，资金在途")
     history = page.get_by_role("region", name="办理经过")
     expect(history.get_by_role("listitem").first).to_contain_text("转出地已划出余额")
     expect(history.get_by_role("listitem").last).to_contain_text("申请已提交")

@@ -37,7 +37,7 @@ msgid "Look-up"
 msgstr "进度查询"
 
 msgid "Hello %(name)s"
-msgstr "您好,%(name)s"
+msgstr "您好，%(name)s"
 """
 
 
@@ -71,7 +71,7 @@ def test_complete_catalogue_passes(house: catalogues.House, capsys: pytest.Captu
         ('msgid "Look-up"\nmsgstr "进度查询"\n', "", "'Look-up' is missing"),
         ('msgstr "进度查询"', 'msgstr ""', "'Look-up' is not translated"),
         ('msgid "Look-up"', '#, fuzzy\nmsgid "Look-up"', "'Look-up' is marked fuzzy"),
-        ('"您好,%(name)s"', '"您好,%(nmae)s"', "has other placeholders"),
+        ('"您好，%(name)s"', '"您好，%(nmae)s"', "has other placeholders"),
         ('msgctxt "verb"\n', "", "'Seal' is missing"),
         ('"%(n)s 件业务"', '"件业务"', "has other placeholders"),
     ],

@@ -20,7 +20,7 @@ from notifications.models import Letter
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 TEMPLATES = {
-    "note.zh-hans.txt": "办理提醒 {{ n }}\n\n您好,{{ name }}。事项 {{ n }}。\n",
+    "note.zh-hans.txt": "办理提醒 {{ n }}\n\n您好，{{ name }}。事项 {{ n }}。\n",
     "note.en.txt": "Reminder {{ n }}\n\nHello {{ name }}. Matter {{ n }}.\n",
     "note.zh-hans.sms.txt": "【接续】{{ name }}:\n事项 {{ n }}",
     "onlychinese.zh-hans.txt": "标题\n\n正文",

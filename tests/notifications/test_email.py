@@ -67,7 +67,7 @@ def test_a_letter_arrives(server: Inbox) -> None:
     assert mail["To"] == "a@example.com"
     assert mail["Message-ID"] == f"<{letter(ident).key}@hub.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail.get_content().strip() == "您好,张三丰。事项 1。"
+    assert mail.get_content().strip() == "您好，张三丰。事项 1。"
 
 
 def test_a_batch_uses_one_connection(server: Inbox) -> None:

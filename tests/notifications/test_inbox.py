@@ -58,7 +58,7 @@ def test_read(reader) -> None:
 def test_a_letter_without_template_does_not_hide_the_others(reader) -> None:
     posted(told(reader), told(reader, template="gone", subject_ref="C1"))
     shown = inbox.entries(reader)
-    assert [entry.body for entry in shown] == ["C1", "您好,张**。事项 1。"]
+    assert [entry.body for entry in shown] == ["C1", "您好，张**。事项 1。"]
 
 
 def test_counting_reads_one_row_and_no_address(reader, django_assert_num_queries) -> None:

@@ -120,7 +120,7 @@ def test_sent_once_and_wiped() -> None:
     assert (message.address, message.subject, message.body) == (
         "a@example.com",
         "办理提醒 1",
-        "您好,张三丰。事项 1。",
+        "您好，张三丰。事项 1。",
     )
     stored = letter(ident)
     assert (stored.status, stored.sent_at, stored.secret, stored.attempts) == ("sent", NOW, None, 1)

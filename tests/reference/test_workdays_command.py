@@ -57,9 +57,9 @@ def test_a_day_beyond_the_notices_is_marked_provisional_in_both_languages() -> N
 
 def test_each_day_is_shown_with_its_number_and_reason() -> None:
     lines = said("540100", "2026-02-12", 3, explain=True).splitlines()
-    assert lines[0].startswith("2026-02-12    -  星期四,工作日;起算当日不计入")
-    assert lines[2].startswith("2026-02-14    2  星期六,春节、藏历新年调休上班")
-    assert lines[13].startswith("2026-02-25    -  星期三,春节、藏历新年放假")
+    assert lines[0].startswith("2026-02-12    -  星期四，工作日；起算当日不计入")
+    assert lines[2].startswith("2026-02-14    2  星期六，春节、藏历新年调休上班")
+    assert lines[13].startswith("2026-02-25    -  星期三，春节、藏历新年放假")
     assert lines[-1] == "2026-02-27"
     assert len(lines) == 17
     assert "Saturday" in said("540100", "2026-02-12", 3, explain=True, language="en")

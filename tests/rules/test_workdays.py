@@ -144,10 +144,10 @@ def test_2027_is_provisional_and_says_so() -> None:
 
 
 def test_the_reasons_name_the_day_and_the_document() -> None:
-    assert NATIONAL.why(d("2026-02-16")).zh == "星期一,春节放假(国办发明电〔2025〕7号)"
-    assert NATIONAL.why(d("2026-02-28")).zh == "星期六,春节调休上班(国办发明电〔2025〕7号)"
+    assert NATIONAL.why(d("2026-02-16")).zh == "星期一，春节放假（国办发明电〔2025〕7号）"
+    assert NATIONAL.why(d("2026-02-28")).zh == "星期六，春节调休上班（国办发明电〔2025〕7号）"
     assert NATIONAL.why(d("2026-03-01")).en == "Sunday, day of rest"
-    assert NATIONAL.why(d("2026-03-02")).zh == "星期一,工作日"
+    assert NATIONAL.why(d("2026-03-02")).zh == "星期一，工作日"
     assert LHASA.why(d("2026-02-25")).en.startswith("Wednesday, Spring Festival and Tibetan New Year holiday")
 
 

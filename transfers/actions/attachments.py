@@ -133,7 +133,7 @@ def attach(case: TransferCase, actor: Actor, upload: Upload, kind: str, *, now: 
             actor_name=actor.name if actor.user_id else "",
             side=side.value,
             agency_id={Side.OUT: case.outbound_agency_id, Side.IN: case.inbound_agency_id}.get(side),
-            data={"zh": f"上传材料:{named.zh}", "en": f"Paper added: {named.en}", "attachment": attachment.pk},
+            data={"zh": f"上传材料：{named.zh}", "en": f"Paper added: {named.en}", "attachment": attachment.pk},
         )
         # Last, so that a row that cannot be written leaves no file; a file whose commit fails is only never found.
         _write(_root() / path, content)
@@ -178,7 +178,7 @@ def _judge(shown: str, content: bytes) -> tuple[str, str]:
     for magic, content_type, extension in _MAGIC:
         if content.startswith(magic):
             return content_type, extension
-    raise _cannot(shown, "只接受 PDF、JPEG、PNG 文件(按内容判断)", "only PDF, JPEG and PNG, judged by content")
+    raise _cannot(shown, "只接受 PDF、JPEG、PNG 文件（按内容判断）", "only PDF, JPEG and PNG, judged by content")
 
 
 def _type_of_name(name: str) -> str:

@@ -146,7 +146,7 @@ class _Course:
         if case.info.terminal:
             case.closed_at = self.now
         if money is not None and declared.machine == "money":
-            money.holder_id = self._agency(money.info.acts)
+            money.holder_id, money.version = self._agency(money.info.acts), case.version
             money.save()
         self._hand_over()
         told = self._move_clocks() if rests else []
@@ -254,7 +254,7 @@ def _clean_note(move: Move, note: str) -> str:
         raise refusal(
             "J-FIELD",
             field="说明",
-            problem=f"不能超过{NOTE_MAX}字,也不能含控制字符",
+            problem=f"不能超过{NOTE_MAX}字，也不能含控制字符",
             problem_en=f"at most {NOTE_MAX} characters, no control characters",
         )
     return note
@@ -280,7 +280,7 @@ def _clean_field(field: Field, value: Any) -> Any:
     match field.kind:
         case "money":
             if not _YUAN.fullmatch(text):
-                raise _wrong(field, "请填写金额,如 1234.56,最多两位小数", "write an amount like 1234.56")
+                raise _wrong(field, "请填写金额，如 1234.56，最多两位小数", "write an amount like 1234.56")
             fen = int(Decimal(text.replace(",", "")) * 100)
             if not 0 < fen <= MONEY_MAX_FEN:
                 raise _wrong(field, "金额须大于零、不超过一千万元", "it must be above zero and at most ten million")
@@ -289,7 +289,7 @@ def _clean_field(field: Field, value: Any) -> Any:
             try:
                 return date.fromisoformat(text).isoformat()
             except ValueError:
-                raise _wrong(field, "请填写日期,如 2026-05-06", "write a date like 2026-05-06") from None
+                raise _wrong(field, "请填写日期，如 2026-05-06", "write a date like 2026-05-06") from None
         case _:
             if len(text) > TEXT_MAX or has_control(text):
                 raise _wrong(field, f"不能超过{TEXT_MAX}字", f"at most {TEXT_MAX} characters")

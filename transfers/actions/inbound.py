@@ -35,7 +35,7 @@ def approve_in(context: Context) -> Effect:
             case.person, case.inbound_area_id, periods_of(sheet.content), case.pk
         )
         registry_for(case.outbound_area_id).end_relationship(
-            case.person, case.outbound_area_id, case.outbound_scheme, local_date(context.step.now)
+            case.person, case.outbound_area_id, case.outbound_scheme, local_date(context.step.now), case.pk
         )
     except RegistryUnavailable as error:
         raise refusal("J-REGISTRY-DOWN", area=case.inbound_area.name) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -28,6 +29,7 @@ from transfers.rules.routes import State
 from transfers.rules.text import has_control
 from transfers.rules.workdays import local_date
 
+log = structlog.get_logger(__name__)
 # How long to wait after a registry did not answer: minutes, by attempt.
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60)
 OPEN_CASE = "case_one_open_per_person"
@@ -120,7 +122,7 @@ def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
     if problems:
         raise Refusal(
             "J-INPUT",
-            "提交的内容有误,请按提示修改。",
+            "提交的内容有误，请按提示修改。",
             "The input is not valid. Correct what is listed.",
             http_status=422,
             details={"fields": problems},
@@ -182,7 +184,10 @@ def decide(case_id: int, *, now: datetime | None = None) -> TransferCase:
         # Outside the transaction: another area's system may be slow.
         outbound = registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
         inbound = registry_for(case.inbound_area_id).facts(case.person, case.inbound_area_id)
-    except RegistryUnavailable:
+    except Exception as error:
+        # A registry that is away, and one that answers nonsense: neither is the applicant's fault.
+        if not isinstance(error, RegistryUnavailable):
+            log.exception("registry_failed", case=case.number)
         minutes = RETRY_MINUTES[min(case.precheck_attempts, len(RETRY_MINUTES) - 1)]
         return _settle(case, "defer", {"again_at": now + timedelta(minutes=minutes)}, now)
     failures = failures_of(case, outbound, inbound, now=now)
@@ -333,7 +338,7 @@ def _text(name: str, text: str, limit: int) -> str:
         raise refusal(
             "J-FIELD",
             field=name,
-            problem=f"不能超过{limit}字,也不能含控制字符",
+            problem=f"不能超过{limit}字，也不能含控制字符",
             problem_en=f"at most {limit} characters, no control characters",
         )
     return text

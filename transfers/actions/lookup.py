@@ -63,7 +63,7 @@ def clean_tail(text: str) -> str:
     if not _TAIL.fullmatch(tail):
         raise Refusal(
             "J-TAIL",
-            "请填写证件号码的后六位(末位如为字母 X 也要填写)。",
+            "请填写证件号码的后六位（末位如为字母 X 也要填写）。",
             "Give the last six characters of the identity number (a final X included).",
         )
     return tail

@@ -34,7 +34,7 @@ def freeze(context: Context) -> Effect:
     case, amount = context.case, context.step.data["amount_fen"]
     out = case.outbound_area_id
     try:
-        registry_for(out).fix_account(case.person, out, amount)
+        registry_for(out).fix_account(case.person, out, amount, case.pk)
     except RegistryUnavailable as error:
         raise refusal("J-REGISTRY-DOWN", area=case.outbound_area.name) from error
     post(
@@ -70,7 +70,7 @@ def credit_account(context: Context) -> Effect:
     case, amount = context.case, _money(context).amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
     try:
-        registry_for(into).credit_account(case.person, into, amount)
+        registry_for(into).credit_account(case.person, into, amount, case.pk)
     except RegistryUnavailable as error:
         raise refusal("J-REGISTRY-DOWN", area=case.inbound_area.name) from error
     post(case, "107", [("transit", out, into, -amount), ("personal", into, None, amount)], now=context.step.now)

@@ -126,7 +126,7 @@ def apply_view(request: HttpRequest) -> HttpResponse:
     if channel is None:
         error = Refusal(
             "J-INPUT",
-            "窗口受理时,转出地或转入地须为您所在机构的统筹区。",
+            "窗口受理时，转出地或转入地须为您所在机构的统筹区。",
             "At a window, the outbound or the inbound area must be your own.",
             http_status=422,
             details={"fields": {name: _own_only() for name in AREAS}},

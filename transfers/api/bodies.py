@@ -20,7 +20,7 @@ _MEDIA = Refusal(
 )
 _TOO_LARGE = Refusal(
     "J-TOO-LARGE",
-    f"请求内容过大,最多 {MAX_BYTES // 1024} KB。",
+    f"请求内容过大，最多 {MAX_BYTES // 1024} KB。",
     f"The body is too large: at most {MAX_BYTES // 1024} KB.",
     http_status=413,
 )

@@ -27,7 +27,7 @@ PAGE_MAX = 100
 router = Router()
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_MAX}}}")
 _SENT = {
-    "zh": "如业务编号与证件号码后六位相符,验证码已发往登记手机,五分钟内有效。",
+    "zh": "如业务编号与证件号码后六位相符，验证码已发往登记手机，五分钟内有效。",
     "en": "If number and last six characters match, a code is on its way to the phone on file, valid for five minutes.",
 }
 

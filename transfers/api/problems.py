@@ -26,13 +26,13 @@ NO_SUCH_ADDRESS = Refusal("J-ADDRESS", "没有这个接口地址。", "There is 
 METHOD = Refusal("J-METHOD", "该接口不支持这种请求方法。", "This address does not take that method.", http_status=405)
 UNAVAILABLE = Refusal(
     "J-UNAVAILABLE",
-    "系统暂时不可用,请稍后再试。",
+    "系统暂时不可用，请稍后再试。",
     "The hub is not available just now. Try again later.",
     http_status=503,
 )
 INTERNAL = Refusal(
     "J-INTERNAL",
-    "系统内部出错,已记录;请凭请求编号联系我们。",
+    "系统内部出错，已记录；请凭请求编号联系我们。",
     "Something went wrong inside the hub and was recorded. Ask us, giving the request id.",
     http_status=500,
 )

@@ -23,8 +23,8 @@ SIGNINS: list[tuple[str, str, str, str]] = [
     ("hangzhou.lead", PASSWORD, "杭州市 · 业务主管", "Hangzhou · supervisor"),
     ("hangzhou.head", PASSWORD, "杭州市 · 机构负责人", "Hangzhou · head of the agency"),
     ("hangzhou.auditor", PASSWORD, "杭州市 · 稽核", "Hangzhou · auditor"),
-    ("guangxi", PASSWORD, "广西壮族自治区 · 业务主管(只读下级)", "Guangxi · supervisor, reads its areas"),
-    ("zhejiang", PASSWORD, "浙江省 · 业务主管(只读下级)", "Zhejiang · supervisor, reads its areas"),
-    ("nation", PASSWORD, "国家 · 业务主管(只读)", "Nation · supervisor, reads all"),
-    ("admin", PASSWORD, "系统管理员(看不到业务数据)", "System administrator, sees no case"),
+    ("guangxi", PASSWORD, "广西壮族自治区 · 业务主管（只读下级）", "Guangxi · supervisor, reads its areas"),
+    ("zhejiang", PASSWORD, "浙江省 · 业务主管（只读下级）", "Zhejiang · supervisor, reads its areas"),
+    ("nation", PASSWORD, "国家 · 业务主管（只读）", "Nation · supervisor, reads all"),
+    ("admin", PASSWORD, "系统管理员（看不到业务数据）", "System administrator, sees no case"),
 ]

@@ -28,7 +28,7 @@ ASIDE: tuple[tuple[str, str, str], ...] = (
 )
 WHO = {name: (side, part) for name, side, part in (*ROUTE, *ASIDE)}
 WORDS = {
-    "request_supplement": {"reason": "Q-02", "note": "请补交本人签字的委托书原件,可到窗口递交或邮寄。"},
+    "request_supplement": {"reason": "Q-02", "note": "请补交本人签字的委托书原件，可到窗口递交或邮寄。"},
     "provide_supplement": {"note": "委托书原件已在窗口收到并核对。"},
     "send_back_out": {"reason": "B-01", "note": "中断的两个月请再核对一次后重新提交。"},
     "send_back_in": {"reason": "B-04", "note": "请补充核对电子签章后重新提交。"},

@@ -133,9 +133,18 @@ class TransferCase(models.Model):
             models.Index(fields=["inbound_agency", "due_at", "id"], name="case_inbound"),
             models.Index(fields=["owner", "due_at"], name="case_owner", condition=Q(closed_at__isnull=True)),
             models.Index(fields=["precheck_at"], name="case_precheck", condition=Q(precheck_at__isnull=False)),
-            models.Index(fields=["name"], name="case_name"),
+            models.Index(fields=["name"], name="case_name", opclasses=["varchar_pattern_ops"]),
         ]
         triggers = [
+            pgtrigger.Trigger(
+                name="begins_as_a_draft",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.state <> 'DRAFT' OR NEW.version <> 0"),
+                func=(
+                    "RAISE EXCEPTION 'case % must begin as a draft', NEW.number USING ERRCODE = 'restrict_violation';"
+                ),
+            ),
             pgtrigger.Trigger(
                 name="state_moves_with_version",
                 when=pgtrigger.Before,
@@ -190,7 +199,7 @@ class TransferCase(models.Model):
         state,
         source=[S.SUBMITTED],
         target=S.SUBMITTED,
-        zh="登记系统未应答,稍后重试",
+        zh="登记系统未应答，稍后重试",
         en="A registry does not answer; try again later",
         side=Side.SYSTEM,
     )
@@ -205,7 +214,7 @@ class TransferCase(models.Model):
         zh="不予受理",
         en="Refuse",
         side=Side.SYSTEM,
-        public=Named("经两地校验,不予受理", "Checked by both areas; not accepted"),
+        public=Named("经两地校验，不予受理", "Checked by both areas; not accepted"),
     )
     def refuse(self, step: Step) -> None:
         self.failures = step.data["failures"]
@@ -218,7 +227,7 @@ class TransferCase(models.Model):
         zh="受理",
         en="Accept",
         side=Side.SYSTEM,
-        public=Named("经两地校验,申请已受理", "Checked by both areas; application accepted"),
+        public=Named("经两地校验，申请已受理", "Checked by both areas; application accepted"),
     )
     def accept(self, step: Step) -> None:
         self.failures = step.data["failures"]
@@ -252,7 +261,7 @@ class TransferCase(models.Model):
         roles=(Role.OUT_HANDLER,),
         owned=True,
         confirm=Named(
-            "将按转出地当前记录生成信息表,提交后由另一名复核人员复核。",
+            "将按转出地当前记录生成信息表，提交后由另一名复核人员复核。",
             "The sheet is made from the outbound record as it stands now; another person then reviews it.",
         ),
     )
@@ -287,11 +296,11 @@ class TransferCase(models.Model):
         roles=(Role.OUT_REVIEWER,),
         four_eyes=("out_handler_id",),
         confirm=Named(
-            "将加盖电子签章并传送转入地,个人账户余额同时锁定并清零。",
+            "将加盖电子签章并传送转入地，个人账户余额同时锁定并清零。",
             "The sheet is sealed and sent to the inbound area; the account is fixed and emptied at the same time.",
         ),
         public=Named(
-            "转出地已完成转出,信息表已传送转入地",
+            "转出地已完成转出，信息表已传送转入地",
             "The outbound area is done; the information sheet has been sent",
         ),
     )
@@ -313,7 +322,7 @@ class TransferCase(models.Model):
         reasons="supplement",
         note=True,
         tone="warn",
-        public=Named("需要您补充材料,办理时限暂停计算", "A supplement is needed; the time limit is paused"),
+        public=Named("需要您补充材料，办理时限暂停计算", "A supplement is needed; the time limit is paused"),
     )
     def request_supplement(self, step: Step) -> None:
         self.supplement_reason = step.reason
@@ -329,7 +338,7 @@ class TransferCase(models.Model):
         side=Side.APPLICANT,
         roles=(Role.OUT_HANDLER,),
         note=True,
-        public=Named("材料已补充,继续办理", "Supplement received; work goes on"),
+        public=Named("材料已补充，继续办理", "Supplement received; work goes on"),
     )
     def provide_supplement(self, step: Step) -> None:
         pass
@@ -338,11 +347,11 @@ class TransferCase(models.Model):
         state,
         source=[S.OUT_SUPPLEMENT],
         target=S.TERMINATED,
-        zh="逾期未补正,终止办理",
+        zh="逾期未补正，终止办理",
         en="Not supplemented in time; end",
         side=Side.SYSTEM,
         reasons="end",
-        public=Named("逾期未补正,本次申请终止", "Not supplemented in time; this application has ended"),
+        public=Named("逾期未补正，本次申请终止", "Not supplemented in time; this application has ended"),
     )
     def lapse(self, step: Step) -> None:
         self.end_reason = step.reason
@@ -402,13 +411,13 @@ class TransferCase(models.Model):
         state,
         source=[S.IN_REVIEW],
         target=S.RELATION_DONE,
-        zh="复核通过,接续关系",
+        zh="复核通过，接续关系",
         en="Approve and take over",
         side=Side.IN,
         roles=(Role.IN_REVIEWER,),
         four_eyes=("in_handler_id",),
         confirm=Named(
-            "将把缴费年限并入转入地记录,转出地关系同时终止。",
+            "将把缴费年限并入转入地记录，转出地关系同时终止。",
             "The months are added to the inbound record and the outbound relationship ends.",
         ),
         public=Named("转入地已接续您的缴费年限", "The inbound area has taken over your months"),

@@ -29,6 +29,8 @@ class Remittance(models.Model):
         protected=True,
         choices=[(state.value, said_later(state.info)) for state in MoneyState],
     )
+    # The version of the case at which the money last moved.
+    version = models.PositiveIntegerField(_("Version"), default=0)
     amount_fen = models.BigIntegerField(_("Amount (fen)"), default=0)
     holder = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+")
     frozen_at = models.DateTimeField(_("Fixed at"), null=True)
@@ -67,7 +69,23 @@ class Remittance(models.Model):
                 fields=["holder", "state"], name="remittance_open", condition=~Q(state__in=["NONE", "CREDITED"])
             ),
         ]
-        triggers = [pgtrigger.Protect(name="money_never_deleted", operation=pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Trigger(
+                name="money_moves_with_event",
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.state IS DISTINCT FROM NEW.state"),
+                func=(
+                    "IF NEW.version <= OLD.version OR NOT EXISTS (SELECT 1 FROM transfers_caseevent e "
+                    "WHERE e.case_id = NEW.case_id AND e.version = NEW.version AND e.from_money = OLD.state "
+                    "AND e.to_money = NEW.state) THEN RAISE EXCEPTION "
+                    "'the money of case % moves only through the one door', NEW.case_id "
+                    "USING ERRCODE = 'restrict_violation'; END IF; RETURN NULL;"
+                ),
+            ),
+            pgtrigger.Protect(name="money_never_deleted", operation=pgtrigger.Delete),
+        ]
 
     @property
     def info(self) -> MoneyInfo:
@@ -140,7 +158,7 @@ class Remittance(models.Model):
         side=Side.IN,
         roles=(Role.FINANCE,),
         fields=(
-            Field("received_yuan", "money", "到账金额(元)", "Amount received (yuan)"),
+            Field("received_yuan", "money", "到账金额（元）", "Amount received (yuan)"),
             Field("bank_reference", "text", "银行流水号", "Bank reference"),
         ),
         public=Named("余额已到达转入地", "The balance has arrived in the inbound area"),

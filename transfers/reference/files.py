@@ -59,7 +59,7 @@ class ReferenceDataError(Refusal):
         said = "; ".join(self.problems)
         super().__init__(
             "J-REFERENCE",
-            f"基础数据有误,未载入:{said}",
+            f"基础数据有误，未载入：{said}",
             f"The reference data is not valid and was not loaded: {said}",
             details={"problems": list(self.problems)},
         )

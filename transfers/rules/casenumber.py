@@ -58,14 +58,14 @@ def parse(text: str) -> str:
     found = _SHAPE.fullmatch(compact)
     if found is None:
         raise CaseNumberError(
-            "业务编号格式不正确:应为 JX 加 13 位数字,如 JX2648319052719 的样式。",
+            "业务编号格式不正确：应为 JX 加 13 位数字，如 JX2648319052719 的样式。",
             "This is not a case number: it should be JX and 13 digits.",
         )
     try:
         damm.validate(found[1])
     except ValidationError:
         raise CaseNumberError(
-            "业务编号校验不通过,请逐位核对(可能有一位写错或相邻两位颠倒)。",
+            "业务编号校验不通过，请逐位核对（可能有一位写错或相邻两位颠倒）。",
             "The case number does not check: one digit may be wrong, or two neighbours swapped.",
         ) from None
     return compact

@@ -65,11 +65,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A rung with its instant. `carried` marks one that was missed before a pause."""
+    """A rung with its instant."""
 
     code: str
     at: datetime
-    carried: bool = False
 
 
 def plan(

@@ -64,7 +64,7 @@ class PolicyError(Refusal):
         listed = ";".join(f"{name}: {text}" for name, text in problems.items())
         super().__init__(
             "J-POLICY",
-            f"政策参数有误:{listed}",
+            f"政策参数有误：{listed}",
             f"Policy values are wrong: {listed}",
             details={"problems": dict(problems)},
         )

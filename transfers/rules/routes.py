@@ -79,7 +79,7 @@ class StateInfo:
 
 _OUT = {ClockKind.OUT: Running.RUNS}
 _IN = {ClockKind.IN: Running.RUNS}
-_WAIT = Named("您不需要做什么,请等候办理。", "You need not do anything; please wait.")
+_WAIT = Named("您不需要做什么，请等候办理。", "You need not do anything; please wait.")
 _NONE = Named("本业务已结束。", "This case is closed.")
 
 # Return, clarification, withdrawal and reopening add their states here and their moves in models/case.py.
@@ -89,7 +89,7 @@ STATES: dict[State, StateInfo] = {
         "已提交待校验",
         "Submitted, being checked",
         Named("已提交", "Submitted"),
-        Named("系统正在向两地核对,通常很快有结果。", "Both areas are being asked; this usually takes a moment."),
+        Named("系统正在向两地核对，通常很快有结果。", "Both areas are being asked; this usually takes a moment."),
         Side.SYSTEM,
         1,
     ),
@@ -128,7 +128,7 @@ STATES: dict[State, StateInfo] = {
         "Waiting for a supplement",
         Named("待您补充材料", "Waiting for your papers"),
         Named(
-            "请在期限内按通知补充材料;逾期未补正,本次申请将终止。",
+            "请在期限内按通知补充材料；逾期未补正，本次申请将终止。",
             "Send what the notice asks for before the date shown; otherwise this application ends.",
         ),
         Side.APPLICANT,
@@ -172,11 +172,11 @@ STATES: dict[State, StateInfo] = {
         _IN,
     ),
     State.RELATION_DONE: StateInfo(
-        "关系已接续,资金在途",
+        "关系已接续，资金在途",
         "Relationship continued, money on its way",
-        Named("关系已转入,余额待到账", "Relationship transferred, balance still to come"),
+        Named("关系已转入，余额待到账", "Relationship transferred, balance still to come"),
         Named(
-            "缴费年限已接续;个人账户余额到账后会通知您。",
+            "缴费年限已接续；个人账户余额到账后会通知您。",
             "Your months are taken over; you will be told when the balance arrives.",
         ),
         Side.OUT,
@@ -233,35 +233,35 @@ MONEY_STATES: dict[MoneyState, MoneyInfo] = {
     MoneyState.FROZEN: MoneyInfo(
         "已锁定待划转",
         "Fixed, to be remitted",
-        Named("金额已锁定,待转出地划转", "Amount fixed; the outbound area is to send it"),
+        Named("金额已锁定，待转出地划转", "Amount fixed; the outbound area is to send it"),
         Side.OUT,
         1,
     ),
     MoneyState.REMIT_REVIEW: MoneyInfo(
         "划转待复核",
         "Remittance waiting for review",
-        Named("金额已锁定,待转出地划转", "Amount fixed; the outbound area is to send it"),
+        Named("金额已锁定，待转出地划转", "Amount fixed; the outbound area is to send it"),
         Side.OUT,
         1,
     ),
     MoneyState.IN_TRANSIT: MoneyInfo(
         "已划出在途",
         "Sent, on its way",
-        Named("转出地已划出,资金在途", "Sent by the outbound area, on its way"),
+        Named("转出地已划出，资金在途", "Sent by the outbound area, on its way"),
         Side.IN,
         2,
     ),
     MoneyState.RECEIVED: MoneyInfo(
         "已到账待匹配",
         "Received, to be matched",
-        Named("资金已到转入地,核对中", "Arrived in the inbound area, being checked"),
+        Named("资金已到转入地，核对中", "Arrived in the inbound area, being checked"),
         Side.IN,
         3,
     ),
     MoneyState.MATCHED: MoneyInfo(
         "已匹配待入账",
         "Matched, to be credited",
-        Named("资金已到转入地,核对中", "Arrived in the inbound area, being checked"),
+        Named("资金已到转入地，核对中", "Arrived in the inbound area, being checked"),
         Side.IN,
         3,
     ),

@@ -48,7 +48,7 @@ class CalendarError(Refusal):
         said = "; ".join(self.problems)
         super().__init__(
             "J-CALENDAR",
-            f"工作日历数据有误,未予采用:{said}",
+            f"工作日历数据有误，未予采用：{said}",
             f"The calendar data is not valid and was not used: {said}",
             details={"problems": list(self.problems)},
         )
@@ -347,7 +347,7 @@ class Calendar:
                 start,
                 self.is_working(start),
                 None,
-                f"{first.zh};起算当日不计入(民法典第二百零一条)",
+                f"{first.zh};起算当日不计入（民法典第二百零一条）",
                 f"{first.en}; the starting day is not counted (Civil Code Art. 201)",
                 self.is_provisional(start),
             )
@@ -382,11 +382,11 @@ class Calendar:
         if type(day) is not date:
             return TypeError(f"a date is wanted, not {day!r}")
         if n < 0:
-            return CalendarRangeError(f"工作日数不能是负数:{n}", f"A number of working days cannot be negative: {n}")
+            return CalendarRangeError(f"工作日数不能是负数：{n}", f"A number of working days cannot be negative: {n}")
         which, which_en = (f"{day}起第{n}个工作日", f"Working day {n} after {day}") if n else (f"{day}", f"{day}")
         span = f"{self.covered_from} – {self.last}"
         return CalendarRangeError(
-            f"{which}超出工作日历范围({span}),请先载入相应年度的日历。",
+            f"{which}超出工作日历范围（{span}），请先载入相应年度的日历。",
             f"{which_en} is outside the calendar ({span}). Load that year's calendar first.",
         )
 

@@ -97,7 +97,7 @@ def _holder(now: datetime) -> Iterator[tuple[str, Named]]:
         """
     )
     for number, state in rows:
-        yield number, Named(f"业务处于{state},却没有应办的一方", f"in {state} and nobody has it")
+        yield number, Named(f"业务处于{state}，却没有应办的一方", f"in {state} and nobody has it")
 
 
 @_invariant("owner", "办理中的业务都有经办人", "Every case at work has its handler")
@@ -127,7 +127,7 @@ def _closed(now: datetime) -> Iterator[tuple[str, Named]]:
     for (number,) in rows:
         yield (
             number,
-            Named("已结束,但仍有承办方、期限或没有办结时间", "ended, but still with somebody, due, or not dated"),
+            Named("已结束，但仍有承办方、期限或没有办结时间", "ended, but still with somebody, due, or not dated"),
         )
 
 
@@ -176,7 +176,7 @@ def _clocks(now: datetime) -> Iterator[tuple[str, Named]]:
         yield (
             number,
             Named(
-                f"{state}时{kind}应为{wanted or '无'},实为{found or '无'}",
+                f"{state}时{kind}应为{wanted or '无'}，实为{found or '无'}",
                 f"in {state} the clock {kind} should be {wanted or 'absent'} and is {found or 'absent'}",
             ),
         )
@@ -214,13 +214,13 @@ def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
     days = calendar.count(start, clock.counted_until)
     if clock.used + clock.paused_days != days:
         counted = f"{clock.used}+{clock.paused_days}"
-        yield f"已用加暂停为{counted},日历为{days}个工作日", f"used and paused are {counted}, the calendar says {days}"
+        yield f"已用加暂停为{counted}，日历为{days}个工作日", f"used and paused are {counted}, the calendar says {days}"
     if clock.stopped_at is not None and clock.counted_until != max(start, local_date(clock.stopped_at)):
         yield "没有计到停止之日", "is not counted up to the day on which it stopped"
     if clock.status == Clock.Status.RUNNING:
         due_on = clock.tally.due_on(calendar, missed=clock.due_on)
         if due_on != clock.due_on:
-            yield f"到期日应为{due_on},实为{clock.due_on}", f"is due on {clock.due_on} and should be on {due_on}"
+            yield f"到期日应为{due_on}，实为{clock.due_on}", f"is due on {clock.due_on} and should be on {due_on}"
     if clock.due_at != due_instant(clock.due_on, policy_of(clock.case, clock.side).close_of_business):
         yield "到期时刻与到期日不符", "the due instant is not that of the last day"
     if clock.outcome and (clock.used > clock.budget if clock.outcome == "met" else clock.used < clock.budget):
@@ -274,13 +274,13 @@ def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
         late,
     )
     for number, what in rows:
-        yield f"{number} {what}", Named("已到点,两轮巡查仍未办", "was due more than two sweeps ago and is not done")
+        yield f"{number} {what}", Named("已到点，两轮巡查仍未办", "was due more than two sweeps ago and is not done")
 
 
 # --- history ----------------------------------------------------------------------------------------
 
 
-@_invariant("events", "每一步恰有一条事件,首尾相接", "Each move left one event, and the events join up")
+@_invariant("events", "每一步恰有一条事件，首尾相接", "Each move left one event, and the events join up")
 def _events(now: datetime) -> Iterator[tuple[str, Named]]:
     counted = _rows(
         """
@@ -406,7 +406,7 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
     for number, version in acted:
         yield (
             f"{number} v{version}",
-            Named("复核人就是经办人,或无法认定", "reviewed by its own handler, or by nobody known"),
+            Named("复核人就是经办人，或无法认定", "reviewed by its own handler, or by nobody known"),
         )
     columns = [*_MAKES.items(), *_REVIEWS.items()]
     for column, name in columns:
@@ -457,7 +457,7 @@ def _sheets(now: datetime) -> Iterator[tuple[str, Named]]:
         wanting,
     )
     for (number,) in rows:
-        yield number, Named("缺少已签章的信息表,或版本不连续", "a sealed sheet is missing, or versions have gaps")
+        yield number, Named("缺少已签章的信息表，或版本不连续", "a sealed sheet is missing, or versions have gaps")
 
 
 @_invariant("numbers", "业务编号的校验位都正确", "Case numbers check")
@@ -496,7 +496,7 @@ def _settled(now: datetime) -> Iterator[tuple[str, Named]]:
         settled,
     )
     for (number,) in rows:
-        yield number, Named("已结束,资金未结清", "has ended with money unsettled")
+        yield number, Named("已结束，资金未结清", "has ended with money unsettled")
 
 
 @_invariant("ledger", "每笔分录借贷相等", "Each posting sums to zero")
@@ -569,7 +569,7 @@ def _zeroed(now: datetime) -> Iterator[tuple[str, Named]]:
         list(settings.ENROLMENT_REGISTRIES),
     )
     for (number,) in rows:
-        yield number, Named("余额已锁定,账户未清零", "the balance was fixed and the account is not empty")
+        yield number, Named("余额已锁定，账户未清零", "the balance was fixed and the account is not empty")
 
 
 def _rows(sql: str, *params: Any) -> list[tuple[Any, ...]]:

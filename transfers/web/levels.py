@@ -92,7 +92,7 @@ def for_the_public(error: Refusal) -> Refusal:
     version = {"version": error.details["version"]} if "version" in error.details else {}
     return Refusal(
         error.code,
-        "业务状态已有变化,请查看最新进度后再办理。",
+        "业务状态已有变化，请查看最新进度后再办理。",
         "The case has moved on meanwhile. Look at where it stands now before you act.",
         http_status=error.http_status,
         details=version,

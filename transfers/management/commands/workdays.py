@@ -86,7 +86,7 @@ class Command(BaseCommand):
                 self.stdout.write(
                     said(
                         Named(
-                            f"放假通知只公布到{last},此后按法定节假日推算,正式通知印发后可能变动。",
+                            f"放假通知只公布到{last}，此后按法定节假日推算，正式通知印发后可能变动。",
                             f"The official notices end on {last}; later days rest on the statute alone and may change.",
                         )
                     )
