@@ -172,6 +172,8 @@ def check_four_eyes(actor: Actor, case: TransferCase, remittance: Remittance | N
 def not_yours(move: Move) -> Refusal:
     who = [role.named for role in move.roles] or [Side(move.side).named]
     named = Named("、".join(w.zh for w in who), " / ".join(w.en for w in who))
-    zh = named.zh if move.side not in (Side.OUT, Side.IN) else f"{move.side.named.zh}{named.zh}"
-    en = named.en if move.side not in (Side.OUT, Side.IN) else f"{named.en} ({move.side.named.en})"
+    # 转出经办 says its side by itself; 财务 does not.
+    sided = move.side in (Side.OUT, Side.IN) and not any(role.value.startswith(("out_", "in_")) for role in move.roles)
+    zh = f"{move.side.named.zh}{named.zh}" if sided else named.zh
+    en = f"{named.en} ({move.side.named.en})" if sided else named.en
     return refusal("J-NOT-YOURS", what=move.zh, what_en=move.en, who=zh, who_en=en)

@@ -338,7 +338,7 @@ def parallel(arguments: list[str]) -> list[str]:
         word.startswith(("-n", "--numprocesses", "--dist", "-p", "--pdb", "--co", "-h", "--help")) for word in arguments
     )
     single = any(".py" in word for word in arguments)
-    return [] if told or single else ["-n", "2"]
+    return [] if told or single else ["-n", "2", "--dist", "worksteal"]
 
 
 def demo(arguments: list[str]) -> int:

@@ -221,8 +221,8 @@ def test_last_words_are_telling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "added"),
     [
-        ([], ["-n", "2"]),
-        (["-x"], ["-n", "2"]),
+        ([], ["-n", "2", "--dist", "worksteal"]),
+        (["-x"], ["-n", "2", "--dist", "worksteal"]),
         (["-n", "0"], []),
         (["-p", "no:xdist"], []),
         (["tests/a/test_b.py"], []),

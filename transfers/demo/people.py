@@ -80,7 +80,7 @@ def staff() -> dict[str, User]:
         username: User(
             username=username,
             password=hashed,
-            display_name=f"{zh.replace(' · ', '').split('(')[0]}(演示)",
+            display_name=f"{zh.replace(' · ', '').split('（')[0]}（演示）",
             email=f"{username}@example.com",
             is_staff=True,
             is_superuser=username == "admin",

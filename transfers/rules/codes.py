@@ -51,7 +51,7 @@ PRECHECK = _list(
         "Contributions are in arrears in the outbound area",
         remedy_zh="请联系原单位或转出地税务、医保部门缴清欠费后再申请。",
         remedy_en="Have the arrears paid in the outbound area, then apply again.",
-        basis="转出地规定(arrears_rule)",
+        basis="转出地规定（arrears_rule）",
     ),
     Reason(
         "V-O-04",
@@ -76,7 +76,7 @@ PRECHECK = _list(
         "Unsettled medical costs, or in hospital, in the outbound area",
         remedy_zh="请先在转出地结清医疗费用或办理出院结算后再申请。",
         remedy_en="Settle the medical costs, or leave hospital, in the outbound area, then apply again.",
-        basis="转出地规定(open_claims_rule)",
+        basis="转出地规定（open_claims_rule）",
     ),
     Reason(
         "V-O-07",

@@ -328,12 +328,12 @@ class Calendar:
         special = self._days.get(day)
         if special is None:
             zh, en = ("工作日", "working day") if working else ("休息日", "day of rest")
-            zh, en = f"{weekday.zh},{zh}", f"{weekday.en}, {en}"
+            zh, en = f"{weekday.zh}，{zh}", f"{weekday.en}, {en}"
         else:
-            zh = f"{weekday.zh},{special.zh}{'' if working else '放假'}"
+            zh = f"{weekday.zh}，{special.zh}{'' if working else '放假'}"
             en = f"{weekday.en}, {special.en}{'' if working else ' holiday'}"
             if special.document_number:
-                zh, en = f"{zh}({special.document_number})", f"{en} ({special.document_number})"
+                zh, en = f"{zh}（{special.document_number}）", f"{en} ({special.document_number})"
         if self.is_provisional(day):
             zh, en = f"{zh} [暂定]", f"{en} [provisional]"
         return Named(zh, en)
@@ -347,7 +347,7 @@ class Calendar:
                 start,
                 self.is_working(start),
                 None,
-                f"{first.zh};起算当日不计入（民法典第二百零一条）",
+                f"{first.zh}；起算当日不计入（民法典第二百零一条）",
                 f"{first.en}; the starting day is not counted (Civil Code Art. 201)",
                 self.is_provisional(start),
             )

@@ -29,6 +29,7 @@ from transfers.rules.parties import Named, Role, Side
 from transfers.rules.routes import MoneyState, State
 from transfers.rules.text import narrow
 from transfers.rules.workdays import CalendarRangeError, due_instant, last_day_of, local_date
+from transfers.selectors.progress import overdue_words
 from transfers.sla.calendars import calendar_for
 
 COUNTED = 1001
@@ -121,7 +122,7 @@ def _objection(actor: Actor, case: TransferCase, remittance: Remittance | None, 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The working days left of the limit that runs. `tone`: over, today, soon, calm or none."""
+    """Working days left of the limit that runs; below zero once passed. `tone`: over, today, soon, calm, none."""
 
     days: int | None
     named: Named
@@ -143,8 +144,8 @@ def left_of(case: TransferCase, now: datetime, *, counted_until: date | None) ->
     yesterday = today - timedelta(days=1)
     try:
         if now >= case.due_at:
-            over = max(1, calendar.count(due_on, today))
-            return Left(-over, Named(f"已超{over}个工作日", f"{over} working day(s) overdue"), "over")
+            over = calendar.count(due_on, yesterday)
+            return Left(-max(over, 1), overdue_words(over), "over")
         days = calendar.count(max(yesterday, counted_until or yesterday), due_on)
     except CalendarRangeError:
         return NO_LIMIT

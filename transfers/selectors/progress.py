@@ -50,8 +50,7 @@ def clock_view(clock: Clock, now: datetime) -> ClockView:
         over = clock.used >= clock.budget  # it had passed before the pause
     days_over = 0
     if over:
-        until = local_date(clock.stopped_at or now)
-        days_over = max(1, calendar.count(clock.due_on, until))
+        days_over = max(0, tally.used - tally.budget)  # whole days, as the ladder counts them
     return ClockView(
         kind=clock.kind,
         named=ClockKind(clock.kind).named,
@@ -79,12 +78,19 @@ def clocks_of(case: TransferCase, now: datetime) -> list[ClockView]:
     return [clock_view(clock, now) for clock in clocks]
 
 
+def overdue_words(days_over: int) -> Named:
+    """How far past its limit something is, in whole working days; on the first of them none is over yet."""
+    if days_over < 1:
+        return Named("已超时限", "Past its limit")
+    return Named(f"已超{days_over}个工作日", f"{days_over} working day(s) overdue")
+
+
 def days_words(view: ClockView, now: datetime) -> Named:
     """The state of a limit in a few words."""
     if view.status == Clock.Status.STOPPED:
         return Named("逾期办结", "Done late") if view.overdue else Named("按时办结", "Done in time")
     if view.overdue:
-        return Named(f"已超{view.days_over}个工作日", f"{view.days_over} working day(s) overdue")
+        return overdue_words(view.days_over)
     if view.status == Clock.Status.PAUSED:
         return Named("已暂停计时", "Paused")
     if local_date(now) == view.due_on:
