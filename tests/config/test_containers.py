@@ -10,7 +10,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-REQUIRED = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "CASE_NUMBER_KEY"}
+REQUIRED = {
+    *("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "CASE_NUMBER_KEY"),
+    "PUBLIC_URL",
+}
 OURS = {"web", "worker", "beat", "migrate"}
 SERVERS = {"db", "redis"}
 

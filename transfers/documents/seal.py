@@ -1,6 +1,7 @@
 """The electronic seal, behind a signer port: an agency signs the digest of what it issues.
 
-The built-in signer derives one Ed25519 key per agency from `SECRET_KEY`. It proves that a sheet is unaltered and which
+The built-in signer derives one Ed25519 key per agency from `LOOKUP_KEY`, the one key that is never changed, so that
+seals outlive a new `SECRET_KEY`. It proves that a sheet is unaltered and which
 agency's demonstration key sealed it; it says so in the seal, and it is no qualified signature.
 """
 
@@ -25,11 +26,11 @@ class Signer(Protocol):
 
 
 class DemonstrationSigner:
-    """Keys derived from the installation's secret; plainly marked as demonstration."""
+    """Keys derived from the installation's own; plainly marked as demonstration."""
 
     def _key(self, agency_code: str) -> Ed25519PrivateKey:
         derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"jiexu seal {agency_code}".encode())
-        return Ed25519PrivateKey.from_private_bytes(derived.derive(settings.SECRET_KEY.encode()))
+        return Ed25519PrivateKey.from_private_bytes(derived.derive(settings.LOOKUP_KEY))
 
     def key_id(self, agency_code: str) -> str:
         return f"demo-{agency_code}"
