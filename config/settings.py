@@ -12,6 +12,8 @@
 | `ALLOWED_HOSTS` | comma-separated host names | `localhost,127.0.0.1,[::1]` |
 | `CSRF_TRUSTED_ORIGINS` | comma-separated origins, when behind a proxy | empty |
 | `HTTPS` | the site is served over TLS: secure cookies, HSTS, redirect | `true` unless `DEBUG` |
+| `HSTS_SUBDOMAINS` | HSTS covers all subdomains and may be preloaded | `false` |
+| `ENROLMENT_REGISTRIES` | `area=dotted.path[,…]`: areas that plug in a registry of their own | empty |
 | `PUBLIC_URL` | address of the site as people see it, for links in letters | `http://localhost:8000` |
 | `TRUSTED_PROXIES` | number of proxies in front whose `X-Forwarded-For` is believed | `0` |
 | `EMAIL_URL` | how letters leave by e-mail, for example `smtp+tls://user:password@mail:587` | `consolemail://` |
@@ -166,7 +168,9 @@ if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
 DATABASES["default"] |= {
     "CONN_MAX_AGE": 300,
     "CONN_HEALTH_CHECKS": True,
-    "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1, "connect_timeout": 5},
+    # What the address asks for (sslmode, for one) stands.
+    "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1, "connect_timeout": 5}
+    | DATABASES["default"].get("OPTIONS", {}),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 UPLOAD_DIR = Path(read("str", "UPLOAD_DIR", str(BASE_DIR / ".run" / "uploads")))
@@ -252,7 +256,7 @@ HTTPS: bool = read_bool("HTTPS", not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^livez$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = read("bool", "HSTS_SUBDOMAINS", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

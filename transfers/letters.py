@@ -71,7 +71,7 @@ def for_move(case: TransferCase, declared: Declared, step: Step, *, version: int
         )
     if declared.name in TO_OWNER and case.owner is not None:
         drafts += to_staff([case.owner], case, "sent_back", dedupe=key, extra=_work(declared, step))
-    if declared.move.public and case.partner is not None and case.partner.webhook_url:
+    if declared.move.public and case.partner is not None and case.partner.active and case.partner.webhook_url:
         drafts.append(_webhook(case, declared, step, dedupe=f"{key}:webhook"))
     return drafts
 

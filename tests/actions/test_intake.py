@@ -275,6 +275,47 @@ def test_a_case_that_cannot_be_decided_does_not_stop_the_others(world, monkeypat
     assert sorted(TransferCase.objects.values_list("state", flat=True)) == ["ACCEPTED", "SUBMITTED"]
 
 
+def test_an_area_that_is_away_is_asked_once_a_pass(world, registry):
+    """Twenty waiting applications of one silent area must not take twenty times its time-out from everybody else."""
+    plugged = registry(OUT)
+    for serial in (1, 2, 3):
+        person(serial)
+        taken(world, serial)
+    later = at("06-01", "10:05")
+    sweep(now=later)
+    assert sorted(TransferCase.objects.values_list("precheck_attempts", flat=True)) == [1, 1, 2]
+    plugged.away = False
+    sweep(now=later)
+    assert sorted(TransferCase.objects.values_list("state", flat=True)) == ["ACCEPTED", "ACCEPTED", "SUBMITTED"]
+
+
+def test_a_registry_that_answers_nonsense_is_deferred_too(world, registry, monkeypatch):
+    plugged = registry(OUT)
+    person(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(plugged, "facts", lambda *_args: 1 // 0)
+        assert taken(world).state == "SUBMITTED"
+    plugged.away = False
+    assert sweep(now=at("06-01", "10:05")).decided == 1
+
+
+def test_the_refusal_names_the_area_that_is_away(world, registry, monkeypatch):
+    """Approving writes to both areas: the inbound one answers here, the outbound one does not."""
+    case = world.carry(world.accepted(), "check_sheet")
+    plugged = registry(OUT)
+    plugged.away = False
+
+    def gone(*_args: Any) -> None:
+        raise RegistryUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plugged, "end_relationship", gone)
+        with pytest.raises(Refusal) as caught:
+            world.take(case, "approve_in", world.in_reviewer)
+    assert "南宁" in caught.value.zh
+    assert world.take(case, "approve_in", world.in_reviewer).state == "RELATION_DONE"
+
+
 def test_deciding_twice_finds_it_done(world):
     case = world.accepted()
     assert decide(case.pk, now=MONDAY).version == case.version

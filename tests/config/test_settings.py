@@ -61,6 +61,13 @@ def test_good_values_are_read(load: Any) -> None:
     assert settings["SESSION_COOKIE_SECURE"] is True
 
 
+def test_what_the_address_of_the_database_asks_for_stands(load: Any) -> None:
+    options = load(DATABASE_URL=f"{GOOD['DATABASE_URL']}?sslmode=verify-full")["DATABASES"]["default"]["OPTIONS"]
+    assert options["sslmode"] == "verify-full"
+    assert options["server_side_binding"] is True
+    assert "sslmode" not in load()["DATABASES"]["default"]["OPTIONS"]
+
+
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in CASES.items() for value in values])
 def test_malformed_values_are_refused(load: Any, name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:

@@ -45,8 +45,11 @@ def test_instants_ascend_in_working_hours_and_after_the_start(start: date, budge
     assert instants == sorted(instants)
     assert all(at.date() > start and is_working(at.date()) for at in instants)
     assert {at.timetz() for at in instants} <= {NINE.replace(tzinfo=ZONE)}
+    # A limit of one day is due on its first morning: nothing of it is used up then.
     assert {step.code for step in steps} == {
-        rung.code for rung in NATIONAL.rungs("OUT") if rung.days_used(budget) > max(used, 0)
+        rung.code
+        for rung in NATIONAL.rungs("OUT")
+        if rung.days_used(budget) > used or rung.days_used(budget) == used == 0
     }
 
 
@@ -54,6 +57,13 @@ def test_the_last_day_s_rung_is_on_the_last_day() -> None:
     start = date(2026, 6, 1)
     assert planned(start)["due-day"].date() == date(2026, 6, 15) == nth(start, 10)
     assert planned(start, budget=5, kind="IN")["due-day"].date() == nth(start, 5)
+
+
+def test_a_limit_of_one_day_is_announced_on_that_day() -> None:
+    start = date(2026, 6, 1)
+    told = planned(start, budget=1)
+    assert told["due-day"].date() == date(2026, 6, 2) == nth(start, 1)
+    assert "due-day" not in planned(start, budget=1, used=1)
 
 
 def test_a_resumed_limit_keeps_its_distance_to_the_end() -> None:

@@ -30,14 +30,16 @@ def check_sheet(context: Context) -> Effect:
 def approve_in(context: Context) -> Effect:
     """Add the months to the inbound record and end the outbound relationship (status 2 → 4)."""
     case, sheet = context.case, _sealed_sheet(context)
+    area = case.inbound_area
     try:
         registry_for(case.inbound_area_id).take_over(
             case.person, case.inbound_area_id, periods_of(sheet.content), case.pk
         )
+        area = case.outbound_area
         registry_for(case.outbound_area_id).end_relationship(
             case.person, case.outbound_area_id, case.outbound_scheme, local_date(context.step.now), case.pk
         )
     except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=case.inbound_area.name) from error
+        raise refusal("J-REGISTRY-DOWN", area=area.name) from error
     settled = context.remittance is not None and context.remittance.info.settled
     return Effect({"months_total": sheet.content["months_total"]}, then=(("finish", {}),) if settled else ())

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from transfers.access import SYSTEM
 from transfers.actions.door import perform
 from transfers.actions.intake import decide
 from transfers.models import Clock, TransferCase
 from transfers.rules.errors import Refusal
+from transfers.rules.routes import State
 from transfers.sla.sweep import Fired, fire_due
 
 log = structlog.get_logger(__name__)
@@ -39,11 +41,12 @@ def sweep(*, now: datetime) -> Swept:
         .values_list("case_id", flat=True)[:AT_ONCE],
         lambda case_id: _lapse(case_id, now),
     )
+    away: set[str] = set()
     decided, decide_failures = _each(
         TransferCase.objects.filter(precheck_at__lte=now)
         .order_by("precheck_at")
         .values_list("pk", flat=True)[:AT_ONCE],
-        lambda case_id: bool(decide(case_id, now=now)),
+        lambda case_id: _decide(case_id, away, now),
     )
     return Swept(
         fired=fired,
@@ -66,12 +69,26 @@ def _lapse(case_id: int, now: datetime) -> bool:
     return True
 
 
+def _decide(case_id: int, away: set[str], now: datetime) -> bool:
+    """Try one precheck again. An area that did not answer in this pass is not asked for its other cases."""
+    case = TransferCase.objects.only("outbound_area_id", "inbound_area_id").get(pk=case_id)
+    areas = {case.outbound_area_id, case.inbound_area_id}
+    if areas & away:
+        return False
+    if decide(case_id, now=now).state == State.SUBMITTED:
+        away |= areas
+        return False
+    return True
+
+
 def _each(ids: Iterable[int], do: Callable[[int], bool]) -> tuple[int, int]:
     """Do one after another; one that fails is logged and does not stop the others."""
     done = failed = 0
     for case_id in ids:
         try:
             done += do(case_id)
+        except SoftTimeLimitExceeded:
+            raise  # the worker is about to end this task: what is left is still due for the next sweep
         except Exception:
             failed += 1
             log.exception("sweep_step_failed", case_id=case_id)

@@ -14,7 +14,7 @@ from transfers.rules.errors import Refusal, refusal
 MAX_BYTES = 64 * 1024
 _MEDIA = Refusal(
     "J-MEDIA",
-    "请求内容须为 JSON(Content-Type: application/json)。",
+    "请求内容须为 JSON（Content-Type: application/json)。",
     "The body must be JSON (Content-Type: application/json).",
     http_status=415,
 )

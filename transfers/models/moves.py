@@ -32,8 +32,8 @@ class Move:
     """What is declared with a transition, beside its source and target.
 
     `roles`: any one of them, in the agency of `side`. `four_eyes`: columns holding people who may not take this step.
-    `owned`: only the person who claimed the case. `reasons`: the closed list to choose from. `at_window`: staff may
-    take this applicant's step for the person. `public`: a line for the person's history.
+    `owned`: only the person who claimed the case. `reasons`: the closed list to choose from. `public`: a
+    line for the person's history. Where the side is the applicant, `roles` may take the step at a window.
     """
 
     zh: str

@@ -103,7 +103,7 @@ def _areas(rows: Iterable[AreaRow], today: date) -> Tally:
             "pseudo": row.pseudo,
             "valid_from": row.valid_from,
             "valid_to": row.valid_to,
-            "source": row.source + (f";由{row.successor}接续" if row.successor else ""),
+            "source": row.source + (f"；由{row.successor}接续" if row.successor else ""),
         }
         for row in rows
     }

@@ -217,7 +217,7 @@ def clean_uscc(text: str) -> str:
         raise FieldError(
             "J-USCC",
             "uscc",
-            "统一社会信用代码校验不通过,应为 18 位,请按营业执照核对。",
+            "统一社会信用代码校验不通过，应为 18 位，请按营业执照核对。",
             "The unified social credit code does not check. It has 18 characters; compare it with the licence.",
         ) from None
 
@@ -237,7 +237,7 @@ def clean_name(text: str) -> str:
         raise FieldError(
             "J-NAME",
             "name",
-            f"姓名过长,最多{NAME_MAX}个字。",
+            f"姓名过长，最多{NAME_MAX}个字。",
             f"The name is too long: at most {NAME_MAX} characters.",
         )
     if any(unicodedata.category(c)[0] not in "LM" and c not in "〇· .-'’" for c in name) or not re.search(
@@ -246,7 +246,7 @@ def clean_name(text: str) -> str:
         raise FieldError(
             "J-NAME",
             "name",
-            "姓名中有不能使用的字符,请按证件填写。",
+            "姓名中有不能使用的字符，请按证件填写。",
             "The name has characters that cannot be used. Write it as on the identity document.",
         )
     return name
@@ -258,7 +258,10 @@ def clean_phone(text: str) -> str:
     phone = re.sub(r"^(\+86|0086|86(?=1[3-9][0-9]{9}$))", "", phone)
     if not re.fullmatch(r"1[3-9][0-9]{9}", phone):
         raise FieldError(
-            "J-PHONE", "phone", "手机号码应为 11 位数字,以 1 开头。", "A mobile number has 11 digits and begins with 1."
+            "J-PHONE",
+            "phone",
+            "手机号码应为 11 位数字，以 1 开头。",
+            "A mobile number has 11 digits and begins with 1.",
         )
     return phone
 
@@ -272,14 +275,14 @@ def _resident(kind: Document, text: str, today: date) -> Identity:
         return _wrong(
             kind,
             text,
-            "15 位号码已停用,请填写 18 位公民身份号码。",
+            "15 位号码已停用，请填写 18 位公民身份号码。",
             "Numbers of 15 digits are no longer in use. Give the one of 18.",
         )
     if not re.fullmatch(r"[0-9]{17}[0-9X]", text):
         return _wrong(
             kind,
             text,
-            "证件号码应为 18 位:17 位数字加 1 位数字或 X。",
+            "证件号码应为 18 位：17 位数字加 1 位数字或 X。",
             "The number must have 18 characters: 17 digits and a digit or X.",
         )
     if kind is Document.RESIDENCE_PERMIT and not text.startswith(_PERMIT_PREFIXES):
@@ -302,7 +305,7 @@ def _foreign_residence(text: str, today: date) -> Identity:
         return _wrong(
             kind,
             text,
-            "外国人永久居留身份证号码应为 9 开头的 18 位,或旧版 3 个字母加 12 位数字。",
+            "外国人永久居留身份证号码应为 9 开头的 18 位，或旧版 3 个字母加 12 位数字。",
             "The number must have 18 characters beginning with 9, or, on older cards, 3 letters and 12 digits.",
         )
     return _checked(kind, text, today)
@@ -322,7 +325,7 @@ def _checked(kind: Document, text: str, today: date) -> Identity:
         problems.append(
             Problem(
                 "V-P-02",
-                "证件号码中的出生日期不可能(过早或在今天以后)。",
+                "证件号码中的出生日期不可能（过早或在今天以后）。",
                 "The date of birth in the number is impossible: too early, or after today.",
             )
         )
@@ -330,7 +333,7 @@ def _checked(kind: Document, text: str, today: date) -> Identity:
         problems.append(
             Problem(
                 "V-P-02",
-                "证件号码校验位不正确,请逐位核对。",
+                "证件号码校验位不正确，请逐位核对。",
                 "The check character of the number is wrong. Compare it digit by digit.",
             )
         )

@@ -87,7 +87,8 @@ def plan(
     planned: list[Planned] = []
     for rung in rungs:
         at_used = rung.days_used(budget)
-        if at_used < 1 or (at_used <= used):
+        # Reached before: it fired, or is carried over. A limit of one day is due on its first morning, after no days.
+        if at_used < used or (at_used == used and used > 0) or at_used < 0:
             continue
         # The opening of the working day after `at_used - used` more working days have been used up.
         day = calendar.add(start, at_used - used + 1)

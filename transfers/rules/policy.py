@@ -61,7 +61,7 @@ class PolicyError(Refusal):
     """Policy values that cannot apply; `details["problems"]` lists every one by its name."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        listed = ";".join(f"{name}: {text}" for name, text in problems.items())
+        listed = "；".join(f"{name}: {text}" for name, text in problems.items())
         super().__init__(
             "J-POLICY",
             f"政策参数有误：{listed}",

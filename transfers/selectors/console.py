@@ -554,7 +554,9 @@ LETTERS = {
     "new_work": Named("新业务提醒", "New work"),
     "sent_back": Named("退回提醒", "Sent back"),
     "alarm": Named("时限提醒", "Deadline alarm"),
-    "digest": Named("每日摘要", "Digest"),
+    "morning": Named("今日待办", "Today's work"),
+    "invariants": Named("数据核验告警", "Invariants broken"),
+    "digest": Named("通知汇总", "Digest"),
     "code": Named("一次性验证码", "One-time code"),
     "case.moved": Named("接入平台回调", "Partner callback"),
 }

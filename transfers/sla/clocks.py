@@ -101,7 +101,9 @@ def _run(clock: Clock, policy: Policy, *, missed_alarms: list[dict[str, str]]) -
         calendar=calendar,
         opens_at=policy.opens_at,
     )
-    clock.plan = [*missed_alarms, *({"code": rung.code, "at": rung.at.isoformat()} for rung in ahead)]
+    missed = {rung["code"] for rung in missed_alarms}
+    planned = ({"code": rung.code, "at": rung.at.isoformat()} for rung in ahead if rung.code not in missed)
+    clock.plan = [*missed_alarms, *planned]
     clock.done = 0
     clock.next_at = datetime.fromisoformat(clock.plan[0]["at"]) if clock.plan else None
 
@@ -119,7 +121,7 @@ def _pause(clock: Clock, policy: Policy, now: datetime) -> None:
     closed_today = now >= clock.due_at and today == clock.due_on
     _count(clock, clock.tally.run(calendar, today) if closed_today else clock.tally.pause(calendar, today))
     clock.status, clock.next_at = PAUSED, None
-    reached = {rung.code for rung in policy.rungs(clock.kind) if rung.days_used(clock.budget) <= clock.used}
+    reached = {rung.code for rung in policy.rungs(clock.kind) if 0 < rung.days_used(clock.budget) <= clock.used}
     clock.plan = [
         rung
         for rung in clock.plan[clock.done :]
