@@ -144,19 +144,32 @@ def test_a_slow_gateway_is_given_up_and_may_have_accepted(gateway: Gateway, monk
     assert (len(gateway.requests), len(keys)) == (2, 1)
 
 
-def test_an_answer_that_drips_is_given_up(gateway: Gateway, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("opening", "drop", "ending"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n", b" ", b""),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Wait: 1\r\n", b"Content-Length: 0\r\n\r\n"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    ],
+    ids=["body", "headers", "interim answers"],
+)
+def test_an_answer_that_drips_is_given_up(gateway: Gateway, monkeypatch, opening, drop, ending) -> None:
+    """Each drop comes well within the limit for one read; all 200 of them would take ten times the total."""
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.3)
     server = socket.create_server(("127.0.0.1", 0))
+    dropped = []
 
     def drip() -> None:
         peer, _address = server.accept()
         with peer:
             peer.recv(65536)
             try:
-                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                for _ in range(200):
-                    peer.sendall(b" ")
+                peer.sendall(opening)
+                for number in range(200):
+                    peer.sendall(drop)
+                    dropped.append(number)
                     time.sleep(0.02)
+                peer.sendall(ending)
             except OSError:
                 pass
 
@@ -168,6 +181,7 @@ def test_an_answer_that_drips_is_given_up(gateway: Gateway, monkeypatch) -> None
     thread.join()
     server.close()
     assert letter(ident).last_error_code == "L-TIMEOUT"
+    assert 0 < len(dropped) < 200
 
 
 def test_a_gateway_that_hangs_up(gateway: Gateway) -> None:
