@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
@@ -104,6 +104,33 @@ def test_backlog_over_its_limit(client: Client, settings: pytest.FixtureRequest)
     assert response.status_code == 503
     assert response.json()["alarms"] == {"status": "late", "age": 500.0}
     assert response.json()["letters"] == {"status": "ok", "age": 0.0}
+
+
+SLEEP_SECONDS = 0.0
+
+
+def asked_slowly(*, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [SLEEP_SECONDS])
+
+
+def test_a_backlog_that_cannot_be_counted_in_time(
+    settings: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database gives up the question when the page's patience ends; requests keep the connection they had."""
+    alive(worker=1, beat=1)
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 1)
+    settings.HEALTH_BACKLOGS = {"letters": ("tests.config.test_health.asked_slowly", 300.0)}
+    usual = connections["default"]
+    quick = health.signs()
+    assert quick["letters"] == health.Sign("ok", 0.0)
+    assert connections["default"] is usual
+    monkeypatch.setattr("tests.config.test_health.SLEEP_SECONDS", 4.0)
+    slow = health.signs()
+    assert slow["letters"] == health.DOWN
+    assert (slow["database"].status, slow["worker"].status, slow["beat"].status) == ("ok", "ok", "ok")
+    assert connections["default"] is usual
+    assert Heartbeat.objects.count() == 2
 
 
 def test_the_backlogs_of_the_settings_can_be_asked() -> None:
