@@ -74,7 +74,8 @@ def messages(path: Path) -> Iterator[tuple[Key, int]]:
     """The messages of one file with their lines."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        text = templatize(text, origin=str(path))
+        # The lines go to a reader of Python, to which the indentation of a template means nothing but trouble.
+        text = "\n".join(line.lstrip() for line in templatize(text, origin=str(path)).split("\n"))
     for line, found, _comments, context in extract("python", io.BytesIO(text.encode()), KEYWORDS):
         singular, plural = found[:2] if isinstance(found, tuple) else (found, None)
         if singular:
