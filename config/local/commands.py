@@ -379,6 +379,7 @@ def check(_arguments: list[str]) -> int:
             "DEBUG": "false",
             "DEMO": "false",
             "HTTPS": "true",
+            "HSTS_SUBDOMAINS": "true",
             "ALLOWED_HOSTS": "jiexu.example",
             "EMAIL_URL": "smtp+tls://jiexu:secret@mail.example:587",
             "SMS_GATEWAY_URL": "https://sms.example/send",

@@ -18,7 +18,7 @@ from transfers.rules.parties import Named, Role, Side
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a step asks for. `kind`: text, money (yuan with two decimals, kept in fen), date, month."""
+    """One thing that a step asks for. `kind`: text, money (yuan with two decimals, kept in fen), date."""
 
     name: str
     kind: str
@@ -64,6 +64,18 @@ class Declared:
     target: str
     move: Move
 
+    @property
+    def claims(self) -> bool:
+        """Whether somebody of a side takes up work by this step that nobody owns yet."""
+        return (
+            self.machine == "case" and self.move.side in (Side.OUT, Side.IN) and not (self.move.owned or self.reviews)
+        )
+
+    @property
+    def reviews(self) -> bool:
+        """Whether this step judges what somebody else has done."""
+        return bool(self.move.four_eyes)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -77,14 +89,13 @@ class Step:
 
 
 def move(
-    state_field: Any, *, source: Sequence[str], target: str, conditions: Sequence[Callable[..., bool]] = (), **said: Any
+    state_field: Any, *, source: Sequence[str], target: str, **said: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """django-fsm's `transition` with a `Move` beside it."""
     return transition(
         field=state_field,
         source=list(source),
         target=target,
-        conditions=list(conditions),
         custom={"move": Move(**said)},
     )
 

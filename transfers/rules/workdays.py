@@ -311,14 +311,6 @@ class Calendar:
         """Whether `day` lies beyond the last official notice, so that it may still change (暂定)."""
         return day > self.covered_until
 
-    def on_or_after(self, day: date) -> date:
-        """`day` when it is a working day, else the next one: the deemed day of receipt where a policy says so."""
-        return day if self.is_working(day) else self.add(day, 1)
-
-    def working_days_left(self, day: date) -> int:
-        """Official working days after `day`: the horizon that an alarm watches. 0 past the last official notice."""
-        return self.count(day, self.covered_until) if day < self.covered_until else 0
-
     # --- saying why ---------------------------------------------------------------------------------------------
 
     def why(self, day: date) -> Named:
@@ -389,11 +381,6 @@ class Calendar:
             f"{which}超出工作日历范围（{span}），请先载入相应年度的日历。",
             f"{which_en} is outside the calendar ({span}). Load that year's calendar first.",
         )
-
-
-def overlay(base: Calendar, notices: Sequence[Notice]) -> Calendar:
-    """`base.overlay(notices)`, for those who prefer a function."""
-    return base.overlay(notices)
 
 
 def due_instant(day: date, close_of_business: time | None = None) -> datetime:

@@ -205,12 +205,11 @@ def _any(actor: Actor, wanted: Callable[[Declared], bool]) -> Q:
 
 
 def _is_claim(declared: Declared) -> bool:
-    move = declared.move
-    return declared.machine == "case" and move.side in _SIDE_COLUMN and not move.owned and not move.four_eyes
+    return declared.claims
 
 
 def _is_review(declared: Declared) -> bool:
-    return declared.machine == "case" and bool(declared.move.four_eyes)
+    return declared.machine == "case" and declared.reviews
 
 
 def _is_money(declared: Declared) -> bool:

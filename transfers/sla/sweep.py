@@ -19,7 +19,7 @@ from accounts.models import User
 from notifications import outbox
 from notifications.outbox import Draft
 from transfers import letters
-from transfers.models import Alarm, CaseEvent, Clock, TransferCase
+from transfers.models import MOVES, Alarm, CaseEvent, Clock, TransferCase
 from transfers.places import agency_of, furnish, lineage
 from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role
@@ -30,7 +30,7 @@ from transfers.sla.clocks import policy_of
 log = structlog.get_logger(__name__)
 BATCH = 500
 POISON_PAUSE = timedelta(hours=1)
-UNCLAIMED = ("ACCEPTED", "INFO_SENT")
+UNCLAIMED = frozenset(source for declared in MOVES.values() if declared.claims for source in declared.sources)
 # Audience of a rung -> how many levels above the acting agency, and which roles there.
 _ABOVE = {
     "lead": (0, (Role.SUPERVISOR,)),
