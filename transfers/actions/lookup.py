@@ -76,11 +76,11 @@ def find(number: str, tail: str, *, origin: str, now: datetime) -> TransferCase:
     `J-LOOKUP` for unknown and mismatched alike. Leaves one access event.
     """
     number, tail = casenumber.parse(number), clean_tail(tail)
-    case, matched = _compare(number, tail, origin, now)
-    _note("ok" if matched else "mismatch", case, origin, now)
-    if case is None or not matched:
+    pk, matched = _compare(number, tail, origin, now)
+    _note("ok" if matched else "mismatch", pk, origin, now)
+    if pk is None or not matched:
         raise refusal("J-LOOKUP")
-    return case
+    return _opened(pk)
 
 
 def request_code(number: str, tail: str, *, origin: str, now: datetime) -> None:
@@ -89,14 +89,14 @@ def request_code(number: str, tail: str, *, origin: str, now: datetime) -> None:
     Raises `J-CASE-NUMBER`, `J-TAIL`, `J-TOO-MANY`.
     """
     number, tail = casenumber.parse(number), clean_tail(tail)
-    case, matched = _compare(number, tail, origin, now)
-    if case is not None and matched:
-        send_code(case, origin=origin, now=now)
+    pk, matched = _compare(number, tail, origin, now)
+    if pk is not None and matched:
+        send_code(_opened(pk), origin=origin, now=now)
         return
     # Another subject than the case's own, or a stranger could make the person's code void.
     _take(CODES_BY_CASE, f"?{number}", 1.0, origin, now)
     codes.issue(PURPOSE, f"?{number}", now=now)
-    _note("mismatch", case, origin, now, detail="code")
+    _note("mismatch", pk, origin, now, detail="code")
 
 
 def send_code(case: TransferCase, *, origin: str, now: datetime) -> None:
@@ -115,38 +115,41 @@ def send_code(case: TransferCase, *, origin: str, now: datetime) -> None:
             not_after=now + codes.LIFE,
         )
         outbox.post([letter], now=now)
-        _note("code_sent", case, origin, now)
+        _note("code_sent", case.pk, origin, now)
 
 
 def check_code(case: TransferCase, code: str, *, origin: str, now: datetime) -> None:
     """Accept the code that was sent, once. Raises `J-CODE`."""
     right = codes.check(PURPOSE, case.number, _SPACES.sub("", narrow(code[:40])), now=now)
-    _note("code_ok" if right else "code_bad", case, origin, now)
+    _note("code_ok" if right else "code_bad", case.pk, origin, now)
     if not right:
         raise refusal("J-CODE")
 
 
-def _compare(number: str, tail: str, origin: str, now: datetime) -> tuple[TransferCase | None, bool]:
-    """Charge, fetch and compare: the same statements and hashes whether the number is known or not."""
+def _compare(number: str, tail: str, origin: str, now: datetime) -> tuple[int | None, bool]:
+    """Charge, fetch and compare: the same statements and hashes whether the number is known or not.
+
+    Two columns are fetched and no more: what a case's other rows cost to read would tell that there is one.
+    """
     charged = ((BY_ADDRESS, origin), (BY_CASE, number))
     for bucket, of in charged:
         _take(bucket, of, WRONG, origin, now)
-    case = (
-        TransferCase.objects.select_related(
-            "person", "outbound_area__parent", "inbound_area__parent", "outbound_agency", "inbound_agency"
-        )
-        .filter(number=number)
-        .exclude(state=State.DRAFT)
-        .first()
-    )
-    held = _NOBODY if case is None else bytes(case.person.tail_hash)
-    matched = hmac.compare_digest(held, lookup_hash(tail, context="person.tail"))
+    known = TransferCase.objects.filter(number=number).exclude(state=State.DRAFT)
+    pk, held = known.values_list("pk", "person__tail_hash").first() or (None, _NOBODY)
+    matched = hmac.compare_digest(bytes(held), lookup_hash(tail, context="person.tail"))
     if matched:
         for bucket, of in charged:
             buckets.give_back(
                 bucket.key(of), capacity=bucket.capacity, per_second=bucket.per_second, amount=WRONG - RIGHT
             )
-    return case, matched
+    return pk, matched
+
+
+def _opened(pk: int) -> TransferCase:
+    """The case, with what its page shows; only after a match."""
+    return TransferCase.objects.select_related(
+        "person", "outbound_area__parent", "inbound_area__parent", "outbound_agency", "inbound_agency"
+    ).get(pk=pk)
 
 
 def _take(bucket: Bucket, of: str, cost: float, origin: str, now: datetime) -> None:
@@ -160,11 +163,11 @@ def _take(bucket: Bucket, of: str, cost: float, origin: str, now: datetime) -> N
     raise refusal("J-TOO-MANY", seconds=math.ceil(taken.retry_after) or 1)
 
 
-def _note(outcome: str, case: TransferCase | None, origin: str, now: datetime, *, detail: str = "") -> None:
+def _note(outcome: str, case_id: int | None, origin: str, now: datetime, *, detail: str = "") -> None:
     AccessEvent.objects.create(
         at=now,
         kind="lookup",
-        case=case,
+        case_id=case_id,
         origin_hash=lookup_hash(origin, context="access.origin"),
         outcome=outcome,
         detail=detail,
