@@ -39,6 +39,33 @@ def test_it_is_sent_in_with_papers(waiting, browser):
     assert "材料已补充" in browser.get("/track/status/").content.decode()
 
 
+def kept_files(root):
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+def test_what_is_refused_leaves_no_file_behind(waiting, browser, settings):
+    """The papers are fine and are written before the step; the step is refused, because the page is an old one."""
+    verified(browser, waiting.number)
+
+    def send(version):
+        papers = [SimpleUploadedFile(f"{n}.png", PNG, "image/png") for n in range(2)]
+        return browser.post("/track/supplement/", {"version": version, "note": "已重新拍摄", "papers": papers})
+
+    assert send(waiting.version - 1).status_code == 409
+    assert kept_files(settings.UPLOAD_DIR) == set()
+    assert send(waiting.version).status_code == 303
+    assert kept_files(settings.UPLOAD_DIR) == set(Attachment.objects.values_list("path", flat=True))
+    assert Attachment.objects.count() == 2
+
+
+def test_a_refused_paper_takes_the_one_before_it_along(waiting, browser, settings):
+    verified(browser, waiting.number)
+    papers = [SimpleUploadedFile("a.png", PNG, "image/png"), SimpleUploadedFile("b.png", b"MZ" + PNG, "image/png")]
+    sent = {"version": waiting.version, "note": "已重新拍摄", "papers": papers}
+    assert browser.post("/track/supplement/", sent).status_code == 400
+    assert kept_files(settings.UPLOAD_DIR) == set()
+
+
 def test_not_without_the_second_proof(waiting, browser):
     look_up(browser, waiting.number)
     assert "背面照片反光" not in browser.get("/track/status/").content.decode()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from transfers.access import Actor, ActorKind, find_case, sees
+from transfers.actions.door import Done, perform
 from transfers.models import AccessEvent, Attachment, CaseEvent, TransferCase
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.parties import Named, Role, Side
@@ -140,6 +142,31 @@ def attach(case: TransferCase, actor: Actor, upload: Upload, kind: str, *, now: 
     return attachment
 
 
+def provide_supplement(
+    case: TransferCase,
+    actor: Actor,
+    uploads: Sequence[Upload],
+    *,
+    version: int,
+    note: str,
+    now: datetime | None = None,
+) -> Done:
+    """Take the step `provide_supplement` with the papers that belong to it: rows, files and step, all or none."""
+    now = now or timezone.now()
+    written: list[Path] = []
+    with transaction.atomic():
+        try:
+            for upload in uploads:
+                written.append(_root() / attach(case, actor, upload, "other", now=now).path)
+            return perform(case, "provide_supplement", actor, version=version, note=note, now=now)
+        except BaseException:
+            # In here, where the rows are certain to go. When a connection is lost during COMMIT nobody knows: a file
+            # without a row is only never found, a row without its file would have lost somebody's paper.
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
+
+
 def open_attachment(actor: Actor, case_pk: int, pk: int, *, now: datetime | None = None) -> Opened:
     """A file of a case that the actor may see; J-NOT-FOUND for none and for another's alike. The look is recorded."""
     case = find_case(actor, pk=case_pk)
@@ -168,10 +195,14 @@ def _root() -> Path:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _judge(shown: str, content: bytes) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -15,8 +14,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from transfers.access import find_case, person_actor
-from transfers.actions import lookup, perform
-from transfers.actions.attachments import attach
+from transfers.actions import lookup
+from transfers.actions.attachments import provide_supplement
 from transfers.models import TransferCase
 from transfers.rules.errors import Refusal
 from transfers.rules.routes import State
@@ -140,17 +139,14 @@ def supplement(request: HttpRequest, held: Held) -> HttpResponse:
         return render(request, "track/status.html", {**_page(held), "supplement_form": form}, status=400)
     now, actor = timezone.now(), person_actor(held.case)
     try:
-        with transaction.atomic():
-            for upload in form.cleaned_data["papers"]:
-                attach(held.case, actor, upload, "other", now=now)
-            perform(
-                held.case,
-                "provide_supplement",
-                actor,
-                version=form.cleaned_data["version"],
-                note=form.cleaned_data["note"],
-                now=now,
-            )
+        provide_supplement(
+            held.case,
+            actor,
+            form.cleaned_data["papers"],
+            version=form.cleaned_data["version"],
+            note=form.cleaned_data["note"],
+            now=now,
+        )
     except Refusal as error:
         fresh = Held(held.granted, find_case(actor, pk=held.case.pk))
         return _refused(request, "track/status.html", _page(fresh, note=form.cleaned_data["note"]), error)
