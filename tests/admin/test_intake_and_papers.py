@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from tests.admin.conftest import address
-from tests.world import IN, OUT, application, person, user
+from notifications.models import Letter
+from tests.admin.conftest import address, again
+from tests.world import IN, OUT, application, identity_number, person, user
 from transfers.actions.attachments import MAX_BYTES
 from transfers.models import AccessEvent, Attachment, Enrolment, Person, TransferCase
+from transfers.rules import casenumber
 from transfers.rules.parties import Role
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +83,77 @@ def test_a_handler_of_one_side_takes_in_on_that_side_only(world, signed_in):
     outbound_only = user("outbound_only", IN, (Role.OUT_HANDLER,))
     assert signed_in(outbound_only).post(address("apply"), application()).status_code == 422
     assert signed_in(world.in_handler).post(address("apply"), application()).status_code == 302
+
+
+def form_of(client, **changes):
+    """What the browser would post: the form as it was fetched, filled in."""
+    page = client.get(address("apply")).content.decode()
+    return application(**changes) | {"once": re.search(r'name="once" value="([^"]+)"', page)[1]}
+
+
+def told():
+    return sorted(Letter.objects.values_list("template", "channel", "subject_ref"))
+
+
+def test_a_double_click_files_once(world, signed_in):
+    person()
+    client = signed_in(world.in_handler)
+    form = form_of(client)
+    first = client.post(address("apply"), form)
+    case, letters = TransferCase.objects.get(), told()
+    second = client.post(address("apply"), form)
+    assert (first.status_code, second.status_code) == (302, 302)
+    assert first.headers["Location"] == second.headers["Location"] == address("change", case.pk)
+    assert (case.state, told()) == ("ACCEPTED", letters)
+    assert again(case).version == case.version
+    # The control: a form fetched anew is another application, refused because the first is open.
+    client.post(address("apply"), form_of(client))
+    assert list(TransferCase.objects.order_by("pk").values_list("state", flat=True)) == ["ACCEPTED", "NOT_ACCEPTED"]
+    assert len(told()) > len(letters)
+
+
+def test_a_form_that_was_filed_takes_no_other_content(world, signed_in):
+    """Somebody goes back and types another person over it: neither lost nor taken for a repetition."""
+    person()
+    person(2)
+    client = signed_in(world.in_handler)
+    form = form_of(client)
+    client.post(address("apply"), form)
+    changed = form | {"identity_number": identity_number(2)}
+    response = client.post(address("apply"), changed)
+    assert (response.status_code, TransferCase.objects.count()) == (409, 1)
+    page = response.content.decode()
+    assert "J-FILED" in page
+    assert f'value="{identity_number(2)}"' in page
+    assert response.context["once"] != form["once"]
+    assert client.post(address("apply"), changed | {"once": response.context["once"]}).status_code == 302
+    assert TransferCase.objects.count() == 2
+
+
+def test_a_form_that_was_refused_keeps_its_number(world, signed_in):
+    person()
+    client = signed_in(world.in_handler)
+    form = form_of(client)
+    response = client.post(address("apply"), form | {"phone": "1"})
+    assert response.status_code == 422
+    numbers = set()
+    for once in (response.context["once"], form["once"]):
+        client.post(address("apply"), form | {"once": once})
+        numbers.add(TransferCase.objects.get().number)
+    assert len(numbers) == 1
+
+
+@pytest.mark.parametrize("once", ["", "x", "IkpYMSI:1x:y"])
+def test_a_number_that_we_did_not_give_is_not_used(world, signed_in, once):
+    person()
+    client = signed_in(world.in_handler)
+    assert client.post(address("apply"), application() | {"once": once}).status_code == 302
+    assert casenumber.parse(TransferCase.objects.get().number)
+    # Nor one that was given to somebody else.
+    theirs = form_of(signed_in(world.out_handler))
+    client.post(address("apply"), theirs)
+    signed_in(world.out_handler).post(address("apply"), theirs)
+    assert TransferCase.objects.count() == 3
 
 
 # --- papers --------------------------------------------------------------------------------------

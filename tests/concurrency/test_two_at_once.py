@@ -277,3 +277,22 @@ def test_one_person_met_twice_at_once_is_one_person(committed):
     cases = at_once(*(lambda: submit(cleaned, actor, channel=Channel.WINDOW_IN, now=MONDAY) for _ in range(4)))
     assert len({case.person_id for case in cases}) == 1
     assert Person.objects.count() == 1
+
+
+@pytest.mark.parametrize(("carried", "cases"), [(True, 1), (False, 2)], ids=["one form", "control"])
+def test_one_form_posted_twice_at_once_is_one_application(committed, carried, cases):
+    """A double click at a window. The control posts the same without the number that the form carries."""
+    person()
+    number = intake.draw_number(now=MONDAY) if carried else ""
+    actor, channel = actor_for(committed.in_handler), Channel.WINDOW_IN
+
+    def click() -> TransferCase:
+        return apply(application(), actor, channel=channel, number=number, now=MONDAY)
+
+    outcomes = at_once(click, click)
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)], outcomes
+    assert TransferCase.objects.count() == len({case.pk for case in outcomes}) == cases
+    accepted = TransferCase.objects.get(state="ACCEPTED")
+    letters = list(Letter.objects.filter(subject_ref=accepted.number).values_list("template", "channel", "recipient"))
+    assert len(letters) == len(set(letters)) > 0
+    assert Letter.objects.exclude(subject_ref=accepted.number).exists() is not carried

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.crypto import lookup_hash
-from transfers.access import SYSTEM, Actor, ActorKind
+from transfers.access import SYSTEM, Actor, ActorKind, find_case
 from transfers.actions.door import perform
 from transfers.models import Agency, Area, Person, TransferCase
 from transfers.policies import applying
@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 # How long to wait after a registry did not answer: minutes, by attempt.
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60)
 OPEN_CASE = "case_one_open_per_person"
+NUMBER_ONCE = "transfers_transfercase_number_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +131,26 @@ def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
     return cleaned
 
 
+def draw_number(*, now: datetime) -> str:
+    """A case number that nobody else is given. One that is never used leaves a gap, which means nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('transfers_case_number_seq')")
+        return casenumber.number(cursor.fetchone()[0], local_date(now).year, settings.CASE_NUMBER_KEY)
+
+
 def submit(
-    application: CleanApplication, actor: Actor, *, channel: Channel, now: datetime | None = None
+    application: CleanApplication, actor: Actor, *, channel: Channel, number: str = "", now: datetime | None = None
 ) -> TransferCase:
-    """Take an application in: the person, the case with its number, and the step `submit`. Prechecks come after."""
+    """Take an application in: the person, the case with its number, and the step `submit`. Prechecks come after.
+
+    `number`: one drawn before; a second case with it is an IntegrityError that names `NUMBER_ONCE`.
+    """
     now = now or timezone.now()
     with transaction.atomic():
         case = TransferCase(
-            number=_next_number(now),
+            **_content(application),
+            number=number or draw_number(now=now),
             person=_person(application),
-            name=application.name,
-            phone=application.phone,
-            email=application.email,
-            language=application.language,
-            outbound_area_id=application.outbound.area_id,
-            inbound_area_id=application.inbound.area_id,
-            outbound_agency=application.outbound,
-            inbound_agency=application.inbound,
-            outbound_scheme=application.outbound_scheme,
-            inbound_scheme=application.inbound_scheme,
-            applicant=application.applicant,
-            applicant_name=application.applicant_name,
-            employer_code=application.employer_code,
-            remarks=application.remarks,
             channel=channel.value,
             partner_id=actor.partner_id,
             applied_at=now,
@@ -164,13 +162,40 @@ def submit(
         return perform(case, "submit", mine, version=0, now=now).case
 
 
-def apply(raw: Mapping[str, Any], actor: Actor, *, channel: Channel, now: datetime | None = None) -> TransferCase:
+def apply(
+    raw: Mapping[str, Any], actor: Actor, *, channel: Channel, number: str = "", now: datetime | None = None
+) -> TransferCase:
     """Check, take in and precheck at once: the applicant hears the answer, all reasons together, right away.
 
     A registry that does not answer leaves the case SUBMITTED; the sweep tries again.
+
+    `number`: one drawn before for this one form. Sent again, even at the same moment, the form gives the case that it
+    has become; with another content it is refused (`J-FILED`), so that nothing new is taken for a repetition.
     """
     now = now or timezone.now()
-    case = submit(clean(raw, now=now), actor, channel=channel, now=now)
+    application = clean(raw, now=now)
+    try:
+        case = submit(application, actor, channel=channel, number=number, now=now)
+    except IntegrityError as error:
+        if not number or NUMBER_ONCE not in str(error):
+            raise
+        case = find_case(actor, number=number)
+        if not _made_of(case, application):
+            raise Refusal(
+                "J-FILED",
+                f"这份表单已受理为 {number}。如为另一项申请，请核对后再次提交。",
+                f"This form was already filed as {number}. For another application, check it and file it again.",
+                http_status=409,
+            ) from None
+    return decide_if_due(case, now=now)
+
+
+def decide_if_due(case: TransferCase, *, now: datetime) -> TransferCase:
+    """`decide`, unless the case waits for its next try: a repeated request does not hurry a registry that is away."""
+    # Only after a try: of two requests at once, one may have begun before the application that it finds.
+    deferred = case.state == State.SUBMITTED and case.precheck_attempts > 0
+    if deferred and case.precheck_at is not None and case.precheck_at > now:
+        return case
     return decide(case.pk, now=now)
 
 
@@ -258,10 +283,30 @@ def _told(failures: list[Failure]) -> list[dict[str, Any]]:
     return [{"code": f.code, "side": f.side.value, "blocking": f.blocking} for f in failures]
 
 
-def _next_number(now: datetime) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('transfers_case_number_seq')")
-        return casenumber.number(cursor.fetchone()[0], local_date(now).year, settings.CASE_NUMBER_KEY)
+def _content(application: CleanApplication) -> dict[str, Any]:
+    """The columns of a case that hold what was applied for; who applied for it is the person's row."""
+    return {
+        "name": application.name,
+        "phone": application.phone,
+        "email": application.email,
+        "language": application.language,
+        "outbound_area_id": application.outbound.area_id,
+        "inbound_area_id": application.inbound.area_id,
+        "outbound_agency": application.outbound,
+        "inbound_agency": application.inbound,
+        "outbound_scheme": application.outbound_scheme,
+        "inbound_scheme": application.inbound_scheme,
+        "applicant": application.applicant,
+        "applicant_name": application.applicant_name,
+        "employer_code": application.employer_code,
+        "remarks": application.remarks,
+    }
+
+
+def _made_of(case: TransferCase, application: CleanApplication) -> bool:
+    found, _tail = person_hashes(application.identity_type, application.identity_number)
+    same_person = bytes(case.person.identity_hash) == found
+    return same_person and all(getattr(case, name) == value for name, value in _content(application).items())
 
 
 def _person(application: CleanApplication) -> Person:

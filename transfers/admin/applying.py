@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from transfers.access import Actor
-from transfers.actions.intake import FIELDS, apply
+from transfers.actions.intake import FIELDS, apply, draw_number
 from transfers.admin.pages import actor_of, missing, page
 from transfers.memory import remembered
 from transfers.models import Agency, Area
@@ -25,6 +27,8 @@ from transfers.rules.parties import Applicant, Channel, Named, Role, Scheme
 from transfers.rules.routes import State
 
 AREAS = ("outbound_area", "inbound_area")
+# The hidden input with the case number that this one form will get: a double click files it once.
+ONCE = "once"
 LANGUAGES = (("zh-hans", Named("简体中文", "Simplified Chinese")), ("en", Named("英文", "English")))
 
 
@@ -133,20 +137,38 @@ def apply_view(request: HttpRequest) -> HttpResponse:
         )
         return _form(request, own, raw, error)
     try:
-        case = apply(raw, actor, channel=channel)
+        case = apply(raw, actor, channel=channel, number=_number(request))
     except Refusal as error:
         return _form(request, own, raw, error)
-    if case.state == State.ACCEPTED:
+    if case.accepted_at is not None:
         messages.success(request, _("Accepted as %(number)s.") % {"number": case.number})
     elif case.state == State.NOT_ACCEPTED:
         messages.warning(request, _("Not accepted. Every reason is listed below, with what to do about it."))
-    else:
+    elif case.state == State.SUBMITTED:
         messages.info(
             request,
             _("Taken in as %(number)s; an area does not answer yet and is asked again by itself.")
             % {"number": case.number},
         )
     return HttpResponseRedirect(reverse("admin:transfers_transfercase_change", args=[case.pk]))
+
+
+def _number(request: HttpRequest) -> str:
+    """The case number that the posted form carries, sealed for this user; blank for none that we gave them."""
+    try:
+        return str(signing.loads(request.POST.get(ONCE, ""), salt=_salt(request)))
+    except signing.BadSignature:
+        return ""
+
+
+def _once(request: HttpRequest, error: Refusal | None) -> str:
+    """What the form carries: the number that it came with, or a new one when it has none or has used it up."""
+    number = "" if error is not None and error.code == "J-FILED" else _number(request)
+    return signing.dumps(number or draw_number(now=timezone.now()), salt=_salt(request))
+
+
+def _salt(request: HttpRequest) -> str:
+    return f"{__name__}.{request.user.pk}"
 
 
 def _own_areas(actor: Actor) -> dict[str, set[Role]]:
@@ -194,6 +216,7 @@ def _form(
         "areas": area_choices(),
         "own": own,
         "refusal": error,
+        "once": _once(request, error),
         "problems": [(item, problem) for _title, items in parts for item, _value, problem in items if problem],
     }
     return page(request, "apply", context, title=_("Window intake"), status=error.http_status if error else 200)
