@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 
 from tests.api.conftest import JSON, make_caller
 from tests.world import application, identity_number, person
+from transfers.actions import intake
 from transfers.api import bodies, keys
 from transfers.models import Area, Enrolment, IdempotencyKey, Partner, Person, TransferCase
 from transfers.registry import OwnTables, RegistryUnavailable
@@ -61,17 +63,27 @@ def test_a_refusal_gives_every_reason_with_its_remedy(caller):
     assert body["limit"] is None
 
 
-def test_a_registry_that_does_not_answer_is_no_refusal(caller, monkeypatch):
+def test_a_registry_that_does_not_answer_is_no_refusal(caller, monkeypatch, time_machine):
     person()
+    asked = []
 
     def silent(self, person, area):
+        asked.append(area)
         raise RegistryUnavailable(area)
 
     with monkeypatch.context() as patch:
         patch.setattr(OwnTables, "facts", silent)
         response = caller.file(application())
-    assert (response.status_code, response.json()["state"]) == (201, "SUBMITTED")
-    # A repetition finishes it.
+        assert (response.status_code, response.json()["state"]) == (201, "SUBMITTED")
+        # A repetition before the next try asks nobody, and does not put that try off.
+        first = TransferCase.objects.get()
+        early = caller.file(application())
+        assert (early.status_code, early.json()["state"]) == (200, "SUBMITTED")
+        waiting = TransferCase.objects.get()
+        assert len(asked) == 1
+        assert (waiting.version, waiting.precheck_at) == (first.version, first.precheck_at)
+    # One when it is due finishes it.
+    time_machine.shift(timedelta(minutes=intake.RETRY_MINUTES[0], seconds=1))
     again = caller.file(application())
     assert (again.status_code, again.json()["state"]) == (200, "ACCEPTED")
 

@@ -44,8 +44,8 @@ def file_once(raw: Mapping[str, Any], partner: Partner, *, key: str, now: dateti
     digest = _digest(raw)
     filed = _filed(partner, key, digest) or _file(raw, partner, key, digest, now)
     # Outside the transaction, because other areas' systems are asked; a case decided already stays as it is. So a
-    # repetition also finishes what a crash between the two left undone.
-    return Filed(intake.decide(filed.case.pk, now=now), filed.replayed)
+    # repetition also finishes what a crash between the two left undone, but asks no registry before its next try.
+    return Filed(intake.decide_if_due(filed.case, now=now), filed.replayed)
 
 
 def _file(raw: Mapping[str, Any], partner: Partner, key: str, digest: bytes, now: datetime) -> Filed:
