@@ -234,3 +234,20 @@ def test_a_strange_name_is_shown_as_text(world, signed_in):
     assert "&lt;b&gt;甲&lt;/b&gt;" in page
     assert "<b>甲</b>" not in page
     assert made.pk
+
+
+def test_an_identity_number_is_in_no_address(world, signed_in):
+    """The search is posted; what stands in the address afterwards, and in its links, is sealed."""
+    case = world.accepted()
+    client = signed_in(world.out_handler)
+    number = identity_number(1)
+    for typed in (number, f" {number.lower()} "):
+        answer = client.post(address("changelist"), {"q": typed})
+        assert answer.status_code == 302
+        assert number.lower() not in answer["Location"].lower()
+        page = client.get(answer["Location"])
+        assert numbers(page) == [case.number]
+        assert number.lower() not in page.content.decode().lower()
+    # Nothing sensitive: it stays readable, and may be bookmarked.
+    assert client.post(address("changelist"), {"q": "测试甲"})["Location"].endswith("?q=%E6%B5%8B%E8%AF%95%E7%94%B2")
+    assert numbers(client.get(address("changelist"), {"q": "~nonsense"})) == []

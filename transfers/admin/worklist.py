@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.crypto import CryptoError, decrypt, encrypt
+from accounts.mask import mask_id
 from transfers.access import Actor, visible_cases
 from transfers.actions.disclosure import record_export
 from transfers.admin.pages import actor_of, missing, page
@@ -27,6 +30,8 @@ from transfers.selectors.console import Cases, Row, Shelf
 
 PER_PAGE = 50
 EXPORTED = 1000
+TEXT_MAX, Q_MAX = 60, 400
+SEALED, SEARCH = "~", "console.search"
 SIDES = {"out": Named("转出业务", "Outbound"), "in": Named("转入业务", "Inbound")}
 
 
@@ -43,9 +48,24 @@ class Asked:
     """What the worklist was asked for, from the query string; what cannot be is dropped."""
 
     shelf: Shelf
-    text: str
+    q: str
     state: str
     side: str
+
+    @property
+    def text(self) -> str:
+        """What is searched for."""
+        return unsealed(self.q)
+
+    @property
+    def shown(self) -> str:
+        """The search in words, with a number masked."""
+        return mask_id(self.text) if console.is_identity(self.text) else self.text
+
+    @property
+    def typed(self) -> str:
+        """What the search field shows: a number that was sealed does not come back onto the screen."""
+        return "" if self.q.startswith(SEALED) else self.q
 
     @classmethod
     def of(cls, given: Mapping[str, str], shelves: list[Shelf]) -> Asked:
@@ -53,19 +73,19 @@ class Asked:
         state, side = given.get("state", ""), given.get("side", "")
         return cls(
             shelf=by_code.get(given.get("shelf", ""), console.OURS),
-            text=given.get("q", "").strip()[:60],
+            q=given.get("q", "").strip()[:Q_MAX],
             state=state if state in dict(console.STATES) else "",
             side=side if side in SIDES else "",
         )
 
     def query(self, **changes: str) -> str:
         """The query string for this list with something changed."""
-        values = {"shelf": self.shelf.code, "q": self.text, "state": self.state, "side": self.side, **changes}
+        values = {"shelf": self.shelf.code, "q": self.q, "state": self.state, "side": self.side, **changes}
         return urlencode({key: value for key, value in values.items() if value})
 
     def cases(self, actor: Actor, now: datetime) -> Cases:
         """The cases asked for. A search looks on every shelf, closed cases included."""
-        if self.text:
+        if self.q:
             cases = console.search(visible_cases(actor), self.text).order_by("-closed_at", *console.ORDER)
         else:
             cases = console.on_shelf(self.shelf, actor, now)
@@ -77,11 +97,34 @@ class Asked:
         return cases
 
 
+def sealed(text: str) -> str:
+    """What stands in the address for a search: an identity number never does, it would stay in logs and histories."""
+    if not console.is_identity(text):
+        return text
+    return SEALED + base64.urlsafe_b64encode(encrypt(text, context=SEARCH)).decode()
+
+
+def unsealed(q: str) -> str:
+    """The text behind `q`; what cannot be opened is nothing."""
+    if not q.startswith(SEALED):
+        return q[:TEXT_MAX]
+    try:
+        return decrypt(base64.urlsafe_b64decode(q.removeprefix(SEALED)), context=SEARCH)
+    except (ValueError, CryptoError):
+        return ""
+
+
 def worklist_view(request: HttpRequest) -> HttpResponse:
-    """One page of the worklist, by due date. A whole case number leads straight to its case."""
+    """One page of the worklist, by due date. A whole case number leads straight to its case.
+
+    The search field is posted and leads here by a redirect, so that what was typed is in no address.
+    """
     actor, now = actor_of(request), timezone.now()
     if not actor.roles:
         return missing(request)
+    if request.method == "POST":
+        query = urlencode({"q": sealed(request.POST.get("q", "").strip()[:TEXT_MAX])})
+        return HttpResponseRedirect(f"{reverse('admin:transfers_transfercase_changelist')}?{query}")
     shelves = console.shelves_for(actor)
     asked = Asked.of(request.GET.dict(), shelves)
     cases = asked.cases(actor, now)

@@ -339,12 +339,22 @@ def search(cases: Cases, text: str) -> Cases:
     number = number_of(text)
     if number:
         return cases.filter(number=number)
-    compact = narrow(text).replace(" ", "").replace("-", "").upper()
+    if is_identity(text):
+        return cases.filter(person__identity_hash__in=_identity_hashes(text))
+    compact = _compact(text)
     if compact.startswith(_NUMBER_LIKE):
         return cases.filter(number__startswith=compact)
-    if any(character.isdigit() for character in compact):
-        return cases.filter(person__identity_hash__in=_identity_hashes(text))
     return cases.filter(name__startswith=text)
+
+
+def is_identity(text: str) -> bool:
+    """Whether a search is for an identity number: it has digits and is no case number."""
+    compact = _compact(text)
+    return any(character.isdigit() for character in compact) and not compact.startswith(_NUMBER_LIKE)
+
+
+def _compact(text: str) -> str:
+    return narrow(text).replace(" ", "").replace("-", "").upper()
 
 
 def number_of(text: str) -> str:
