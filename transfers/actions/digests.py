@@ -22,18 +22,25 @@ from accounts.models import User
 from notifications import outbox
 from notifications.models import Letter
 from notifications.outbox import Draft
-from transfers.models import Agency, Membership, Remittance, TransferCase
+from transfers.models import MOVES, Agency, Membership, Remittance, TransferCase
 from transfers.models.labels import said
 from transfers.policies import applying
 from transfers.rules.parties import Role, Side
-from transfers.rules.routes import MoneyState, State
 from transfers.rules.workdays import ZONE, local_date
 from transfers.selectors.verify import Problem
 from transfers.sla.calendars import calendar_for
 
 PROBLEMS_TOLD = 20
-_REVIEWS = {State.OUT_REVIEW.value: Role.OUT_REVIEWER, State.IN_REVIEW.value: Role.IN_REVIEWER}
-_MONEY_REVIEWS = (MoneyState.REMIT_REVIEW.value, MoneyState.MATCHED.value)
+# machine -> state that waits for a review -> (role that reviews, column of the person who may not): from the moves.
+_REVIEWS: dict[str, dict[str, tuple[Role, str]]] = {
+    machine: {
+        source: (declared.move.roles[0], declared.move.four_eyes[0])
+        for declared in MOVES.values()
+        if declared.machine == machine and declared.reviews
+        for source in declared.sources
+    }
+    for machine in ("case", "money")
+}
 
 
 @dataclass(slots=True)
@@ -137,24 +144,18 @@ def _count(desks: Sequence[Desk], now: datetime) -> None:
 
 def _reviews(open_cases: QuerySet[TransferCase], agencies: set[int]) -> Iterable[tuple[int, Role, int | None, int]]:
     """(agency, role that reviews, person who may not, how many) of cases and of money."""
-    cases = (
-        open_cases.filter(holder__in=agencies, state__in=_REVIEWS)
-        .annotate(handled=Case(When(state=State.OUT_REVIEW.value, then=F("out_handler")), default=F("in_handler")))
-        .values_list("holder", "state", "handled")
-        .annotate(n=Count("pk"))
-        .order_by()
-    )
-    for agency, state, handler, n in cases:
-        yield agency, _REVIEWS[state], handler, n
-    money = (
-        Remittance.objects.filter(holder__in=agencies, state__in=_MONEY_REVIEWS)
-        .annotate(handled=Case(When(state=MoneyState.REMIT_REVIEW.value, then=F("maker")), default=F("matcher")))
-        .values_list("holder", "handled")
-        .annotate(n=Count("pk"))
-        .order_by()
-    )
-    for agency, handler, n in money:
-        yield agency, Role.FINANCE, handler, n
+    rows: dict[str, QuerySet[Any]] = {"case": open_cases, "money": Remittance.objects.all()}
+    for machine, reviews in _REVIEWS.items():
+        counted = (
+            rows[machine]
+            .filter(holder__in=agencies, state__in=reviews)
+            .annotate(handled=Case(*(When(state=state, then=F(column)) for state, (_role, column) in reviews.items())))
+            .values_list("holder", "state", "handled")
+            .annotate(n=Count("pk"))
+            .order_by()
+        )
+        for agency, state, handler, n in counted:
+            yield agency, reviews[state][0], handler, n
 
 
 def _key(user: User, today: date) -> str:
