@@ -112,6 +112,7 @@ def read(folder: Path = FOLDER) -> Reference:
     areas = _collect(problems, read_areas, folder / "areas.csv")
     notices = [n for p in sorted((folder / "calendars").glob("*.json")) for n in _collect(problems, read_notice, p)]
     policies = [p for f in sorted((folder / "policies").glob("*.json")) for p in _collect(problems, read_policy, f)]
+    policies.sort(key=lambda policy: (policy.area, policy.version))
     codes = {area.code for area in areas}
     if codes:
         problems += [f"{n.tag}: there is no area {n.region}" for n in notices if n.region not in codes]
@@ -291,7 +292,7 @@ def read_policy(path: Path) -> list[PolicyFile]:
         ]
     except PolicyError as error:
         raise ReferenceDataError(
-            [f"{path.name}: {n}: {text}" for n, text in error.details["problems"].items()]
+            [f"{path.name}: {name}: {text.en}" for name, text in error.problems.items()]
         ) from error
     except (TypeError, ValueError, AttributeError) as error:
         raise ReferenceDataError([f"{path.name}: {error}"]) from error
