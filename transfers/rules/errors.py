@@ -104,6 +104,16 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
     "J-SCOPE": (403, "该接口密钥没有“{scope}”权限。", "This API key lacks the scope “{scope}”."),
     "J-JSON": (400, "请求内容不是有效的 JSON。", "The request body is not valid JSON."),
     "J-INPUT": (422, "提交的内容有误，请按提示修改。", "The input is not valid. Correct what is listed."),
+    "J-SHEET-FIELDS": (
+        400,
+        "信息表内容有误，未作任何改动。{listed}。",
+        "The sheet is not right and nothing was changed. {listed_en}.",
+    ),
+    "J-SHEET-SAME": (
+        409,
+        "更正内容与原信息表相同，没有需要更正的地方。",
+        "The correction says the same as the sheet; there is nothing to correct.",
+    ),
 }
 
 
