@@ -34,6 +34,16 @@ def lineage(area_code: str) -> tuple[str, ...]:
     return tuple(reversed(codes))
 
 
+def same_province(one: str, other: str) -> bool:
+    """Whether two areas lie in the same province (or are one municipality)."""
+    return lineage(one)[:2] == lineage(other)[:2]
+
+
+def area_of(area_code: str) -> Area:
+    """The area with the one above it attached; KeyError when there is no such area."""
+    return _areas()[area_code]
+
+
 def agency_of(area_code: str) -> Agency | None:
     """The agency of an area, None where it has none."""
     return _by_area().get(area_code)

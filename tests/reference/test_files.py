@@ -14,6 +14,7 @@ from stdnum import numdb
 
 from transfers.reference import files
 from transfers.reference.files import FOLDER, ReferenceDataError
+from transfers.rules.policy import resolve
 
 DATA = files.read()
 AREAS = {area.code: area for area in DATA.areas}
@@ -122,7 +123,7 @@ def test_the_national_policy_says_ten_and_five_days_and_climbs_to_the_nation() -
     (policy,) = [policy for policy in DATA.policies if policy.area == "100000"]
     assert policy.document_number == "医保办发〔2021〕43号"
     assert str(policy.valid_from) == "2021-12-01"
-    resolved = policy.resolved
+    resolved = resolve([policy.values])
     assert (resolved.out_days, resolved.in_days, resolved.supplement_days) == (10, 5, 5)
     fired = {rung.code: rung.days_used(10) for rung in resolved.rungs("OUT")}
     assert fired == {

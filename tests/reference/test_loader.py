@@ -103,7 +103,7 @@ def test_a_changed_file_updates_its_rows_only(folder: Path) -> None:
     load(folder)
     replace(folder / "areas.csv", "320100,南京市,南京,", "320100,新南京市,新南京,")
     replace(folder / "calendars" / "100000-2026.1.json", '"元旦"', '"新年"')
-    replace(folder / "policies" / "national.json", '"in_days": 5', '"in_days": 4')
+    replace(folder / "policies" / "national.json", '"supplement_days": 5', '"supplement_days": 4')
     loaded = loader.load(files.read(folder), now=LATER)
     assert counts(loaded) == {
         "areas": (0, 1, 0),
@@ -113,7 +113,7 @@ def test_a_changed_file_updates_its_rows_only(folder: Path) -> None:
     }
     assert loaded.regions == ["100000"]
     assert Agency.objects.get(area="320100").name == "新南京市医疗保障经办机构"
-    assert Policy.objects.get(area="100000").values["in_days"] == 4
+    assert Policy.objects.get(area="100000").values["supplement_days"] == 4
     assert Policy.objects.get(area="100000").published_at == NOW
     assert CalendarNotice.objects.get(area="100000", year=2026).loaded_at == LATER
 

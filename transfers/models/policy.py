@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, RangeOperators
@@ -10,12 +11,30 @@ from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from transfers.models.guards import AppendOnlyQuerySet, append_only
+from transfers.rules.editions import Edition
+
+_FIXED = (
+    "area_id",
+    "version",
+    "valid_from",
+    "document_number",
+    "values",
+    "drafted_by_id",
+    "published_by_id",
+    "published_at",
+)
+
+
+def _columns(row: str) -> str:
+    return ", ".join(f'{row}."{name}"' for name in _FIXED)
 
 
 class Policy(models.Model):
     """One area's own switches for a span of dates. Published editions of one area never overlap.
 
-    `values` holds only what differs from the area above (see transfers/rules/policy.py for the switches).
+    `values` holds only what differs from the area above (see transfers/rules/policy.py for the switches). Editions that
+    came with the reference data have no `drafted_by`; the others were drafted by one person and published by another,
+    and once published only their end can be set (`closed_by`). A draft that was given up keeps its row, `withdrawn_at`.
     """
 
     area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="policies", verbose_name=_("Area"))
@@ -24,9 +43,24 @@ class Policy(models.Model):
     valid_to = models.DateField(_("Valid to"), null=True, blank=True)
     document_number = models.CharField(_("Document number"), max_length=80)
     values = models.JSONField(_("Values"))
-    drafted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    # What the values rest on, in words: the document, or how far it could be checked.
+    source = models.TextField(_("Source"), blank=True, default="")
+    drafted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Drafted by")
+    )
+    drafted_at = models.DateTimeField(_("Drafted at"), null=True)
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Published by")
+    )
     published_at = models.DateTimeField(_("Published at"), null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Ended by")
+    )
+    closed_at = models.DateTimeField(_("Ended at"), null=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Withdrawn by")
+    )
+    withdrawn_at = models.DateTimeField(_("Withdrawn at"), null=True)
 
     class Meta:
         verbose_name = _("Policy")
@@ -40,6 +74,10 @@ class Policy(models.Model):
             models.CheckConstraint(
                 name="policy_four_eyes",
                 condition=Q(drafted_by__isnull=True) | Q(published_by__isnull=True) | ~Q(drafted_by=F("published_by")),
+            ),
+            models.CheckConstraint(
+                name="policy_withdrawn_or_published",
+                condition=Q(withdrawn_at__isnull=True) | Q(published_at__isnull=True),
             ),
             ExclusionConstraint(
                 name="policy_no_overlap",
@@ -59,9 +97,38 @@ class Policy(models.Model):
                 condition=Q(published_at__isnull=False),
             ),
         ]
+        triggers = [
+            # What people have published is what cases were accepted under: only its end may still be set.
+            pgtrigger.Trigger(
+                name="policy_published_stays",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.published_at IS NOT NULL AND OLD.drafted_by_id IS NOT NULL AND "
+                    f"({_columns('OLD')}) IS DISTINCT FROM "
+                    f"({_columns('NEW')})"
+                ),
+                func="RAISE EXCEPTION 'a published policy does not change' USING ERRCODE = 'restrict_violation';",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.area_id} v{self.version} {self.document_number}"
+
+    @property
+    def edition(self) -> Edition:
+        """The row as the rules know it."""
+        return Edition(
+            self.area_id, self.version, self.valid_from, self.valid_to, self.document_number, dict(self.values)
+        )
+
+    @property
+    def stage(self) -> str:
+        """draft, published or withdrawn."""
+        if self.withdrawn_at is not None:
+            return "withdrawn"
+        return "published" if self.published_at is not None else "draft"
 
 
 class ResolvedPolicy(models.Model):

@@ -13,8 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from transfers.rules.editions import Edition, clashing, layers, troubles
 from transfers.rules.errors import Refusal
-from transfers.rules.policy import Policy, PolicyError, resolve
+from transfers.rules.policy import Policy, PolicyError, check, resolve
 from transfers.rules.workdays import NATION, Calendar, CalendarError, Notice, NoticeDay
 
 FOLDER = Path(__file__).resolve().parent
@@ -84,17 +85,13 @@ class AreaRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyFile:
-    """One edition of one area's policy: `values` holds only what differs from the area above."""
+class PolicyFile(Edition):
+    """One edition of one area's policy: `values` holds only what differs from the area above.
 
-    area: str
-    version: int
-    valid_from: date
-    valid_to: date | None
-    document_number: str
-    values: Mapping[str, Any]
+    `source` says what the values rest on, and what could not be checked.
+    """
+
     source: str
-    resolved: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +121,8 @@ def read(folder: Path = FOLDER) -> Reference:
                 Calendar.from_notices(notices, regions=ancestry(region, by_code))
             except CalendarError as error:
                 problems += [f"calendar of {region}: {problem}" for problem in error.problems]
+    if codes and not problems:
+        problems += policy_problems(policies, {area.code: area for area in areas})
     if problems:
         raise ReferenceDataError(list(dict.fromkeys(problems)))
     return Reference(tuple(areas), tuple(notices), tuple(policies))
@@ -136,6 +135,30 @@ def ancestry(code: str, areas: Mapping[str, AreaRow]) -> list[str]:
         chain.append(code)
         code = areas[code].parent if code in areas else ""
     return chain[::-1]
+
+
+def policy_problems(policies: Sequence[Edition], areas: Mapping[str, AreaRow]) -> list[str]:
+    """What is wrong with editions side by side: two of one area on one day, or values that contradict those above."""
+    problems: list[str] = []
+    sound: list[Edition] = []
+    for policy in policies:
+        clashes = clashing(policy, sound)
+        problems += [f"policy {policy.area} v{policy.version}: overlaps v{other.version}" for other in clashes]
+        if not clashes:
+            sound.append(policy)
+    first = min((policy.valid_from for policy in sound), default=date.max)
+    for trouble in troubles(NATION, first, None, sound, lambda code: ancestry(code, areas)):
+        nearest = trouble.editions[-1]
+        problems += [
+            f"policy {nearest.area} v{nearest.version} in {trouble.area} on {trouble.on}: {name}: {text.en}"
+            for name, text in trouble.error.problems.items()
+        ]
+    return problems
+
+
+def resolved(policies: Sequence[Edition], code: str, areas: Mapping[str, AreaRow], on: date) -> Policy:
+    """What the files say for an area on a day."""
+    return resolve([edition.values for edition in layers(policies, ancestry(code, areas), on)])
 
 
 def read_areas(path: Path) -> list[AreaRow]:
@@ -277,8 +300,10 @@ def read_policy(path: Path) -> list[PolicyFile]:
     """The edition of one policy file (a list of one, for `read`). Raises ReferenceDataError with every fault."""
     data = _object(path, POLICY_FIELDS)
     try:
-        resolved = resolve([data["values"]])
-        return [
+        if not isinstance(data["values"], dict):
+            raise ValueError("values must be an object")
+        check(data["values"])
+        read = [
             PolicyFile(
                 area=str(data["area"]),
                 version=int(data["version"]),
@@ -287,9 +312,11 @@ def read_policy(path: Path) -> list[PolicyFile]:
                 document_number=str(data["document_number"]),
                 values=data["values"],
                 source=str(data["source"]),
-                resolved=resolved,
             )
         ]
+        if read[0].valid_to is not None and read[0].valid_to < read[0].valid_from:
+            raise ValueError("valid_to lies before valid_from")
+        return read
     except PolicyError as error:
         raise ReferenceDataError(
             [f"{path.name}: {name}: {text.en}" for name, text in error.problems.items()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -17,7 +17,8 @@ from django.db import connection, models, transaction
 from transfers.memory import forget
 from transfers.models import Agency, Area, CalendarNotice
 from transfers.models import Policy as PolicyRow
-from transfers.reference.files import AreaRow, PolicyFile, Reference
+from transfers.policies import hold_policies
+from transfers.reference.files import AreaRow, PolicyFile, Reference, ReferenceDataError, policy_problems
 from transfers.rules.workdays import Calendar, Notice, local_date
 from transfers.sla.calendars import notice_of
 
@@ -66,7 +67,7 @@ def load(reference: Reference, *, now: datetime, tell: Callable[[Tally], None] |
             _areas(reference.areas, today),
             _agencies(reference.areas, names, today),
             _calendars(reference.notices, now, loaded.regions),
-            _policies(reference.policies, now),
+            _policies(reference.policies, reference.areas, now),
         ):
             loaded.tallies.append(tally)
             if tell is not None:
@@ -201,22 +202,40 @@ def _calendars(notices: Iterable[Notice], now: datetime, regions: list[str]) -> 
     return tally
 
 
-def _policies(policies: Iterable[PolicyFile], now: datetime) -> Tally:
-    """Editions of the files, published as they are loaded. The end of an edition that people have set is kept."""
+def _policies(policies: Iterable[PolicyFile], areas: Iterable[AreaRow], now: datetime) -> Tally:
+    """Editions of the files, published as they are loaded.
+
+    What people drafted stays theirs, under whatever version; so does the end of an edition that they have set.
+    """
+    hold_policies()
     tally = Tally("policies")
     known = {(row.area_id, row.version): row for row in PolicyRow.objects.all()}
     wanted: dict[tuple[Any, ...], dict[str, Any]] = {}
+    result = {key: row.edition for key, row in known.items() if row.published_at is not None}
     for policy in policies:
-        row = known.get((policy.area, policy.version))
-        wanted[policy.area, policy.version] = {
+        key = (policy.area, policy.version)
+        row = known.get(key)
+        if row is not None and row.drafted_by_id is not None:
+            tally.unchanged += 1
+            continue
+        wanted[key] = {
             "valid_from": policy.valid_from,
-            "valid_to": policy.valid_to or (row.valid_to if row else None),
+            "valid_to": row.valid_to if row is not None and row.closed_by_id else _end(policy, row),
             "document_number": policy.document_number,
             "values": dict(policy.values),
+            "source": policy.source,
             "published_at": row.published_at if row and row.published_at else now,
         }
+        result[key] = replace(policy, valid_to=wanted[key]["valid_to"])
+    # Together with what people have published they must still make sense; nothing at all is loaded otherwise.
+    if problems := policy_problems(list(result.values()), {area.code: area for area in areas}):
+        raise ReferenceDataError(problems)
     _upsert(PolicyRow, ["area_id", "version"], wanted, known, tally)
     return tally
+
+
+def _end(policy: PolicyFile, row: PolicyRow | None) -> date | None:
+    return policy.valid_to or (row.valid_to if row else None)
 
 
 def _over(row: AreaRow, today: date) -> bool:

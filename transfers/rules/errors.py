@@ -100,6 +100,37 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
     ),
     "J-CODE": (400, "验证码不正确或已失效，请重新获取。", "The code is wrong or has expired. Ask for a new one."),
     "J-FILE": (400, "文件“{name}”不能上传：{problem}", "The file “{name}” cannot be uploaded: {problem_en}"),
+    "J-FORWARD-AREA": (
+        400,
+        "不能转办至{area}：它是本业务现在的转出地或转入地。",
+        "The case cannot be forwarded to {area}: it is already one of its two areas.",
+    ),
+    "J-STILL-FAILS": (
+        409,
+        "两地校验仍未通过：{reasons}。",
+        "The rules of the two areas are still not met: {reasons_en}.",
+    ),
+    "J-MEMBER": (
+        400,
+        "“{name}”不是本机构可以办理此环节的在岗人员。",
+        "“{name}” is not somebody of this agency who can do this work.",
+    ),
+    "J-MEMBER-SAME": (409, "本业务已由{name}经办。", "{name} is handling this case already."),
+    "J-MONEY-SENT": (
+        409,
+        "资金现为“{state}”，不能再撤销或终止；请待资金办结。",
+        "The money is now “{state_en}”, so the case can no longer be withdrawn or ended; let the money arrive.",
+    ),
+    "J-OTHER-OPEN": (
+        409,
+        "参保人另有在办业务 {number}，办结后才能重新打开本业务。",
+        "The person has another transfer under way ({number}); this one can be reopened when that has ended.",
+    ),
+    "J-ITEMS": (
+        422,
+        "有疑问的栏目填写有误，请按提示修改。",
+        "The places in doubt are not valid. Correct what is listed.",
+    ),
     "J-KEY": (401, "接口密钥无效。", "The API key is not valid."),
     "J-SCOPE": (403, "该接口密钥没有“{scope}”权限。", "This API key lacks the scope “{scope}”."),
     "J-JSON": (400, "请求内容不是有效的 JSON。", "The request body is not valid JSON."),
@@ -113,6 +144,55 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         409,
         "更正内容与原信息表相同，没有需要更正的地方。",
         "The correction says the same as the sheet; there is nothing to correct.",
+    ),
+    "J-POLICY-AREA": (
+        400,
+        "没有“{area}”这个地区，不能为其制定政策。",
+        "There is no area “{area}” to make a policy for.",
+    ),
+    "J-POLICY-NOT-YOURS": (
+        403,
+        "{area}的政策由本级或上级医保经办机构的主管、负责人起草和发布，您没有这项权限。",
+        "Policies of {area} are drafted and published by a supervisor or head of its agency or of one above; "
+        "you may not do it.",
+    ),
+    "J-POLICY-EMPTY": (400, "没有填写任何政策参数。", "No switch is set, so there is nothing to lay down."),
+    "J-POLICY-DOCUMENT": (
+        400,
+        "请填写文件名称或文号（最多80字）。",
+        "Give the document or its number (at most 80 characters).",
+    ),
+    "J-POLICY-SOURCE": (400, "依据说明最多2000字。", "The source may have at most 2000 characters."),
+    "J-POLICY-DATES": (400, "有效期有误：{problem}", "The validity is not right: {problem_en}"),
+    "J-POLICY-STAGE": (
+        409,
+        "{edition}现为“{stage}”，不能办理“{what}”。",
+        "{edition} is {stage_en}; it cannot be {what_en}.",
+    ),
+    "J-POLICY-FOUR-EYES": (
+        403,
+        "起草与发布须由不同的人办理：这份政策由您起草，请由其他主管或负责人发布。",
+        "Drafting and publishing are for different people: you drafted this one, so somebody else must publish it.",
+    ),
+    "J-POLICY-OVERLAP": (
+        409,
+        "有效期与已发布的{clash}（{dates}）重叠，请先为其设定截止日，或者调整本政策的有效期。",
+        "Its validity overlaps the published {clash} ({dates}). End that one first, or change these dates.",
+    ),
+    "J-POLICY-GAP": (
+        409,
+        "全国政策不能没有接续：请起草并发布新的全国政策，由其接替。",
+        "The nation's policy cannot end without another: draft and publish the one that follows it.",
+    ),
+    "J-POLICY-CONTRADICTS": (
+        409,
+        "与上级或下级政策相抵触：{problems}",
+        "It contradicts the policies above or below: {problems_en}",
+    ),
+    "J-SAME-AREA": (
+        400,
+        "转出地与转入地相同，不需要转移接续。",
+        "Both areas are the same; no transfer is needed.",
     ),
 }
 

@@ -656,6 +656,29 @@ SWITCHES: dict[str, Switch] = {
 }
 
 
+def worded(switch: Switch, value: Any) -> Named:
+    """A resolved value in words, with its unit: what a person reads."""
+    if value is None or (value == () and switch.optional):
+        return switch.none
+    if switch.kind == "choice":
+        return switch.choices[value]
+    if switch.kind == "choices":
+        named = [switch.choices[one] for one in value]
+        return Named("、".join(one.zh for one in named), ", ".join(one.en for one in named))
+    if switch.kind == "flag":
+        return Named("是", "Yes") if value else Named("否", "No")
+    if switch.kind == "time":
+        return Named(f"{value:%H:%M}", f"{value:%H:%M}")
+    if switch.kind == "span":
+        return Named(f"每年{value.starts}至{value.ends}", f"{value.starts} to {value.ends} of every year")
+    if switch.kind == "ladder":
+        return Named(f"{len(value)}级提醒", f"{len(value)} rungs")
+    if switch.unit is not None:
+        unit = switch.unit.en.removesuffix("s") if value == 1 else switch.unit.en
+        return Named(f"{value}{switch.unit.zh}", f"{value} {unit}")
+    return Named(str(value), str(value))
+
+
 class PolicyError(Refusal):
     """Policy values that cannot apply. `problems` has every one by the name of its switch, in both languages.
 
@@ -688,7 +711,29 @@ def resolve(layers: Sequence[Mapping[str, Any]]) -> Policy:
     for layer in layers:
         problems |= _against_wider(merged, layer)
         merged.update(layer)
+    values, wrong = _read(merged)
+    problems |= wrong
+    sound = Policy(**{name: value for name, value in values.items() if name not in problems})
+    for name, text in _contradictions(sound).items():
+        # What a faulty value would contradict is not known yet.
+        if not problems.keys() & {name, *_COMPARED.get(name, ())}:
+            problems[name] = text
+    if problems:
+        raise PolicyError(problems)
+    return sound
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise PolicyError when one area's own values are wrong by themselves, whatever the areas above it say."""
+    problems = _read(values)[1] | _against_wider({}, values)
+    if problems:
+        raise PolicyError(problems)
+
+
+def _read(merged: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Named]]:
+    """The values that can be read, and what is wrong with the others."""
     values: dict[str, Any] = {}
+    problems: dict[str, Named] = {}
     for name, value in merged.items():
         switch = SWITCHES.get(name)
         if switch is None:
@@ -698,14 +743,7 @@ def resolve(layers: Sequence[Mapping[str, Any]]) -> Policy:
             values[name] = read_value(switch, value)
         except _Wrong as wrong:
             problems[name] = wrong.named
-    sound = Policy(**{name: value for name, value in values.items() if name not in problems})
-    for name, text in _contradictions(sound).items():
-        # What a faulty value would contradict is not known yet.
-        if not problems.keys() & {name, *_COMPARED.get(name, ())}:
-            problems[name] = text
-    if problems:
-        raise PolicyError(problems)
-    return sound
+    return values, problems
 
 
 def _against_wider(merged: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Named]:
