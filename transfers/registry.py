@@ -7,9 +7,11 @@ registry that does not answer raises `RegistryUnavailable`: that leads to a retr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Protocol
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
@@ -18,6 +20,9 @@ from transfers.models import ContributionPeriod, Enrolment, Person, PersonalAcco
 from transfers.rules.errors import Refusal
 from transfers.rules.facts import AccountFact, AreaFacts, EnrolmentFact
 from transfers.rules.months import Period
+from transfers.rules.parties import EnrolmentStatus, Scheme, Survival
+
+log = structlog.get_logger(__name__)
 
 
 class RegistryUnavailable(Exception):
@@ -36,11 +41,14 @@ class EnrolmentRegistry(Protocol):
     def fix_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         """Fix the balance at `amount_fen` and empty the account; it cannot be spent from then on."""
 
+    def restore_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+        """The transfer did not go through: put the balance that was fixed back; the account can be spent again."""
+
     def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
         """The relationship has left: enrolment status 2 (suspended) becomes 4 (ended)."""
 
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
-        """Add the months that came from another area to the person's record."""
+        """Add the months that came from another area to the record, instead of those that this case brought before."""
 
     def credit_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         """Add money that arrived to the personal account (entry kind 107)."""
@@ -62,21 +70,43 @@ class OwnTables:
     """The built-in registry: our own tables. Writes join the caller's transaction."""
 
     def facts(self, person: Person, area: str) -> AreaFacts:
+        if person.pk is None:  # nobody that the hub has met: a question before any application
+            return AreaFacts(area)
         enrolments = list(Enrolment.objects.filter(person=person, area=area))
         account = PersonalAccount.objects.filter(person=person, area=area).first()
         return AreaFacts(
             area=area,
             enrolments=tuple(
-                EnrolmentFact(e.scheme, e.status, e.name, retired=e.retired, account_kind=e.account_kind)
+                EnrolmentFact(
+                    e.scheme,
+                    e.status,
+                    e.name,
+                    retired=e.retired,
+                    account_kind=e.account_kind,
+                    valid_from=e.valid_from,
+                    valid_to=e.valid_to,
+                    transferred=e.ended_by_id is not None,
+                )
                 for e in enrolments
             ),
             periods=tuple(
-                Period(p.first_month, p.last_month, p.kind, p.origin_id or area, p.scheme, p.reversed)
+                Period(
+                    p.first_month,
+                    p.last_month,
+                    p.kind,
+                    p.origin_id or area,
+                    p.scheme,
+                    p.reversed,
+                    p.collection,
+                    p.ground,
+                )
                 for p in ContributionPeriod.objects.filter(person=person, area=area).order_by("first_month", "id")
             ),
             account=AccountFact(account.balance_fen, account.status) if account else None,
             arrears=any(e.arrears for e in enrolments),
             open_claims=any(e.open_claims for e in enrolments),
+            numbers=max(1, len({e.person_number for e in enrolments} - {""})),
+            survival=Survival.DEAD if any(e.survival == Survival.DEAD for e in enrolments) else Survival.ALIVE,
         )
 
     def fix_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
@@ -88,9 +118,20 @@ class OwnTables:
             account.save(update_fields=["balance_fen", "status"])
 
     def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
-        Enrolment.objects.filter(person=person, area=area, scheme=scheme, status="2").update(status="4", valid_to=on)
+        mine = Enrolment.objects.filter(person=person, area=area, scheme=scheme)
+        mine.filter(status=EnrolmentStatus.SUSPENDED).update(
+            status=EnrolmentStatus.ENDED, valid_to=on, ended_by=case_id
+        )
+        # A resident may apply once enrolled elsewhere for the next year (Art. 5): cover here runs to the year's end.
+        mine.filter(scheme=Scheme.RESIDENT, status=EnrolmentStatus.ACTIVE, valid_to__isnull=True).update(
+            valid_to=date(on.year, 12, 31), ended_by=case_id
+        )
+
+    def restore_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+        self.credit_account(person, area, amount_fen, case_id)
 
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
+        ContributionPeriod.objects.filter(case_id=case_id).delete()
         ContributionPeriod.objects.bulk_create(
             ContributionPeriod(
                 person=person,
@@ -100,6 +141,8 @@ class OwnTables:
                 first_month=period.first,
                 last_month=period.last,
                 kind=period.kind,
+                collection=period.collection,
+                ground=period.ground,
                 case_id=case_id,
             )
             for period in periods
@@ -118,3 +161,21 @@ def registry_for(area: str) -> EnrolmentRegistry:
     path = settings.ENROLMENT_REGISTRIES.get(area)
     registry: EnrolmentRegistry = import_string(path)() if path else OwnTables()
     return registry
+
+
+def ask(person: Person, areas: Iterable[str]) -> tuple[dict[str, AreaFacts], list[str]]:
+    """What each area says of the person, and the areas that did not answer. Slow: never inside a transaction's lock.
+
+    A registry that is away, and one that answers nonsense, are both silent: neither is the applicant's fault.
+    """
+    said: dict[str, AreaFacts] = {}
+    silent: list[str] = []
+    for area in areas:
+        try:
+            said[area] = registry_for(area).facts(person, area)
+        except RegistryUnavailable:
+            silent.append(area)
+        except Exception:
+            log.exception("registry_failed", area=area)
+            silent.append(area)
+    return said, silent

@@ -52,6 +52,7 @@ Name = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(_readab
 Month = Annotated[str, Field(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", description="A month, YYYY-MM")]
 AreaCode = Annotated[str, Field(pattern="^[0-9]{6}$", description="Six-digit code of a pooling area (医保区划)")]
 Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", json_schema_extra={"format": "date"})]
+Date = Annotated[Day, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0, le=1500, description="Whole months")]
 Hex = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
 SchemeCode = Annotated[Literal["310", "390"], Field(description="险种 insutype: 310 职工, 390 城乡居民")]
@@ -94,7 +95,7 @@ class Content(_Form):
     months_deemed: Annotated[Count, Field(description="视同缴费月数, those not also paid")]
     months_total: Annotated[Count, Field(description="months_actual + months_deemed")]
     balance_fen: Annotated[int, Field(ge=0, le=FEN_MAX, description="个人账户余额, in fen (0.01 元)")]
-    balance_date: Annotated[Day, AfterValidator(_day)]
+    balance_date: Date
     agency: Text
     agency_phone: OptionalText
     handler: OptionalText

@@ -47,10 +47,16 @@ class Enrolment(models.Model):
     open_claims = models.BooleanField(default=False)
     valid_from = models.DateField()
     valid_to = models.DateField(null=True)
+    # 个人编号 of the area's own system: several for one person have to be merged there before a transfer.
+    person_number = models.CharField(max_length=30, blank=True)
+    survival = models.CharField(max_length=1, default="1")
+    # The transfer that took it away.
+    ended_by = models.ForeignKey("transfers.TransferCase", models.PROTECT, null=True, related_name="+")
 
     class Meta:
         indexes = [models.Index(fields=["person", "area"], name="enrolment_person_area")]
         constraints = [
+            models.CheckConstraint(name="enrolment_survival", condition=Q(survival__in=["1", "2", "3", "4", "9"])),
             models.CheckConstraint(name="enrolment_scheme", condition=Q(scheme__in=["310", "390"])),
             models.CheckConstraint(name="enrolment_status", condition=Q(status__in=["0", "1", "2", "3", "4"])),
             models.CheckConstraint(
@@ -69,6 +75,9 @@ class ContributionPeriod(models.Model):
     last_month = models.IntegerField()
     kind = models.CharField(max_length=6, default="actual")
     reversed = models.BooleanField(default=False)
+    # 缴费类型 clct_type of the national platform, and why deemed months are recognised.
+    collection = models.CharField(max_length=2, default="10")
+    ground = models.CharField(max_length=10, blank=True)
     # Written when the months were taken over from another area by this case.
     case = models.ForeignKey("transfers.TransferCase", models.PROTECT, null=True, related_name="+")
     origin = models.ForeignKey("transfers.Area", models.PROTECT, null=True, related_name="+")
@@ -78,6 +87,13 @@ class ContributionPeriod(models.Model):
         constraints = [
             models.CheckConstraint(name="period_forward", condition=Q(last_month__gte=F("first_month"))),
             models.CheckConstraint(name="period_kind", condition=Q(kind__in=["actual", "deemed"])),
+            models.CheckConstraint(
+                name="period_collection", condition=Q(collection__in=["10", "20", "30", "32", "33", "40"])
+            ),
+            models.CheckConstraint(
+                name="period_ground",
+                condition=Q(ground="") | Q(ground="military", kind="deemed", scheme="310"),
+            ),
         ]
 
 
