@@ -3,11 +3,12 @@
 from transfers.models.agency import Agency, IdempotencyKey, Membership, Partner
 from transfers.models.area import Area
 from transfers.models.attachment import Attachment
-from transfers.models.calendar import CalendarNotice
+from transfers.models.calendar import CalendarEdition, CalendarNotice
 from transfers.models.case import TransferCase
 from transfers.models.clock import Alarm, Clock
 from transfers.models.event import AccessEvent, CaseEvent
 from transfers.models.money import MOVES, LedgerEntry, LedgerTransaction, Remittance
+from transfers.models.paper import Paper
 from transfers.models.person import ContributionPeriod, Enrolment, Person, PersonalAccount
 from transfers.models.policy import Policy, ResolvedPolicy
 from transfers.models.sheet import Sheet
@@ -19,6 +20,7 @@ __all__ = [
     "Alarm",
     "Area",
     "Attachment",
+    "CalendarEdition",
     "CalendarNotice",
     "CaseEvent",
     "Clock",
@@ -28,6 +30,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerTransaction",
     "Membership",
+    "Paper",
     "Partner",
     "Person",
     "PersonalAccount",

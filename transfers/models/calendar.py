@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +26,10 @@ class CalendarNotice(models.Model):
     days = models.JSONField(_("Days"))
     source = models.CharField(_("Source"), max_length=300, blank=True)
     loaded_at = models.DateTimeField(_("Loaded at"))
+    # Empty for what came with the reference data or by command.
+    loaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("Loaded by")
+    )
 
     class Meta:
         verbose_name = _("Calendar notice")
@@ -37,3 +42,20 @@ class CalendarNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.area_id} {self.year} v{self.version}"
+
+
+class CalendarEdition(models.Model):
+    """A whole calendar as it was on some day, kept once per distinct content: clocks say by which one they count.
+
+    `content` is `Calendar.as_data()`. When notices change, open clocks move to the new edition and stopped ones keep
+    theirs, so that what was decided stays explainable. `told_at` is empty until staff have been told of the dates that
+    moved with it.
+    """
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    content = models.JSONField()
+    made_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["made_at"], name="edition_untold", condition=Q(told_at__isnull=True))]

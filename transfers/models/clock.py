@@ -20,6 +20,7 @@ class Clock(models.Model):
     `plan` holds the instants of the alarms ahead, [{"code": "T-2", "at": "2026-05-06T09:00:00+08:00"}, …], `done` how
     many of them are behind, and `next_at` the next one (empty while paused or stopped): the only column a sweep looks
     at. Resuming plans anew as the next `generation`. Overdue is a question (`due_at` against now), never a flag.
+    `calendar` is the edition of the calendar that all this was counted by; a newer one recomputes open clocks.
     """
 
     class Status(models.TextChoices):
@@ -37,6 +38,7 @@ class Clock(models.Model):
     area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+")
     agency = models.ForeignKey("transfers.Agency", models.PROTECT, related_name="+")
     generation = models.PositiveSmallIntegerField(default=1)
+    calendar = models.ForeignKey("transfers.CalendarEdition", models.PROTECT, null=True, related_name="+", db_index=False)
     budget = models.PositiveSmallIntegerField(_("Limit (working days)"))
     used = models.PositiveSmallIntegerField(_("Working days used"), default=0)
     paused_days = models.PositiveSmallIntegerField(_("Working days paused"), default=0)
@@ -71,10 +73,11 @@ class Clock(models.Model):
             models.Index(fields=["next_at"], name="clock_next", condition=Q(next_at__isnull=False)),
             models.Index(
                 fields=["due_at"],
-                name="clock_supplement_due",
-                condition=Q(kind="SUPPLEMENT", status="running"),
+                name="clock_lapses",
+                condition=Q(kind__in=["SUPPLEMENT", "RETURN"], status="running"),
             ),
             models.Index(fields=["case"], name="clock_case"),
+            models.Index(fields=["calendar", "area", "case"], name="clock_calendar", condition=~Q(status="stopped")),
         ]
 
     @property

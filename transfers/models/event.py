@@ -11,7 +11,8 @@ from transfers.models.guards import AppendOnlyQuerySet, append_only, no_truncate
 
 
 class CaseEvent(models.Model):
-    """One thing that happened to a case. A move carries the version it led to; an alarm carries none.
+    """One thing that happened to a case. A move carries the version it led to; an alarm, and a date that moved with
+    the calendar, carry none.
 
     `data` holds particulars that are safe to show to both sides: no identity number, no phone number.
     """
@@ -48,7 +49,10 @@ class CaseEvent(models.Model):
                 condition=Q(kind="move", version__isnull=False) | (~Q(kind="move") & Q(version__isnull=True)),
             ),
         ]
-        indexes = [models.Index(fields=["case", "id"], name="event_case")]
+        indexes = [
+            models.Index(fields=["case", "id"], name="event_case"),
+            models.Index(fields=["at"], name="event_calendar", condition=Q(kind="calendar")),
+        ]
         triggers = [append_only("case_event"), no_truncate("case_event")]
 
 

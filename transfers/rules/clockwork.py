@@ -7,10 +7,11 @@ paused; and used + paused = the working days gone by.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
-from transfers.rules.workdays import Calendar
+from transfers.rules.workdays import Calendar, due_instant, local_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,32 @@ class Tally:
     def resume(self, calendar: Calendar, day: date) -> Tally:
         """Count the working days after `until`, up to and including `day`, as paused."""
         return replace(self, paused=self.paused + calendar.count(self.until, day), until=max(self.until, day))
+
+
+def recount(
+    calendar: Calendar,
+    *,
+    budget: int,
+    begun: date,
+    history: Iterable[tuple[str, datetime]],
+    close_of_business: time | None = None,
+) -> tuple[Tally, date]:
+    """Count a limit of `budget` days from its starting day by `calendar`; returns the account and the last day.
+
+    `history` is what happened to the clock since, in order: (pause | resume | redirect, instant). A pause after the
+    limit's end on its last day comes too late, so that day is used. A clock that is paused keeps the last day that it
+    had when it ran.
+    """
+    tally = Tally(budget=budget, until=begun)
+    due_on = tally.due_on(calendar)
+    for verb, at in history:
+        today = local_date(at)
+        if verb == "resume":
+            tally = tally.resume(calendar, today)
+        elif verb == "pause" and today == due_on and at >= due_instant(due_on, close_of_business):
+            tally = tally.run(calendar, today)
+        else:
+            tally = tally.pause(calendar, today)
+        if verb != "pause":
+            due_on = tally.due_on(calendar, missed=due_on)
+    return tally, due_on

@@ -10,17 +10,21 @@
 So the due day is the n-th working day strictly after the starting day. A `Calendar` is built once from versions of
 notices: every day from its first to its last is enumerated, with a running count of working days beside it, and
 `add` is then two look-ups. Days after the last official notice are *provisional* (暂定): Monday to Friday less the
-statutory days; the calendar says so day by day. Outside its days a calendar refuses instead of guessing.
+statutory days; so are the days that a region's provisional notice names. The calendar says so day by day. Outside its
+days a calendar refuses instead of guessing.
 
 Pure: no Django, no I/O, no clock. Dates are `datetime.date`, instants are aware.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from transfers.rules.errors import Refusal
@@ -28,6 +32,9 @@ from transfers.rules.parties import Named
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NATION = "100000"
+# What a start on a rest day means: `next_is_day_1` counts from the next working day; `deemed_next` takes it as received
+# on the next working day, which then is the starting day and not counted itself.
+REST_DAY_STARTS = ("next_is_day_1", "deemed_next")
 _ONE_DAY = timedelta(days=1)
 _WEEKDAYS = (
     Named("星期一", "Monday"),
@@ -69,6 +76,18 @@ class Day:
     zh: str
     en: str
     document_number: str = ""
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One notice that a calendar was made from."""
+
+    region: str
+    year: int
+    version: int
+    document_number: str
+    provisional: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +105,8 @@ class Notice:
     """One version of one region's exceptional days of one year, complete: a later version replaces an earlier one.
 
     `region` is an area code, `100000` for the nation. `provisional` marks days that follow from the statute alone,
-    before the yearly notice is out.
+    before the yearly notice is out; a provisional notice of a region may name a working day as well, to say that it may
+    yet become a day off.
     """
 
     region: str
@@ -155,13 +175,15 @@ class Calendar:
     __slots__ = (
         "_before",
         "_days",
+        "_unsure",
         "_working",
         "covered_from",
         "covered_until",
-        "document_numbers",
+        "digest",
         "last",
         "provisional_until",
         "region",
+        "sources",
         "version",
     )
 
@@ -174,7 +196,7 @@ class Calendar:
         provisional_until: date | None = None,
         region: str = NATION,
         version: str = "",
-        document_numbers: Sequence[str] = (),
+        sources: Sequence[Source] = (),
     ) -> None:
         last = max(covered_until, provisional_until or covered_until)
         outside = sorted(day for day in days if not covered_from <= day <= last)
@@ -190,17 +212,24 @@ class Calendar:
         self.last = last
         self.region = region
         self.version = version
-        self.document_numbers = tuple(document_numbers)
+        self.sources = tuple(sources)
         # _working[i] is the i-th working day; _before[d] is the index of the last working day on or before d (-1 for
         # none), so the n-th working day strictly after d is _working[_before[d] + n].
+        # _unsure[d] counts the provisional days up to d.
         self._working: list[date] = []
         self._before: dict[date, int] = {}
+        self._unsure: dict[date, int] = {}
+        unsure = 0
         for ordinal in range(covered_from.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)
             special = days.get(day)
             if special.working if special else day.weekday() < 5:
                 self._working.append(day)
             self._before[day] = len(self._working) - 1
+            unsure += self.is_provisional(day)
+            self._unsure[day] = unsure
+        content = json.dumps(self.as_data(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        self.digest = hashlib.sha256(content.encode()).digest()
 
     # --- building -----------------------------------------------------------------------------------------------
 
@@ -244,7 +273,7 @@ class Calendar:
             covered_until=official[-1].covered_until if official else national[0].covered_from - _ONE_DAY,
             provisional_until=national[-1].covered_until,
             version="+".join(notice.tag for notice in national),
-            document_numbers=[notice.document_number for notice in national],
+            sources=_sources(national),
         )
         for region in wanted[1:]:
             mine = sorted((n for n in chosen.values() if n.region == region), key=lambda notice: notice.year)
@@ -273,8 +302,58 @@ class Calendar:
             provisional_until=self.provisional_until,
             region=notices[-1].region if notices else self.region,
             version="+".join([self.version, *(notice.tag for notice in notices)]),
-            document_numbers=[*self.document_numbers, *(notice.document_number for notice in notices)],
+            sources=[*self.sources, *_sources(notices)],
         )
+
+    # --- keeping ------------------------------------------------------------------------------------------------
+
+    def as_data(self) -> dict[str, Any]:
+        """Everything that makes this calendar, as JSON values: what is kept so that a date can be explained later."""
+        return {
+            "covered_from": self.covered_from.isoformat(),
+            "covered_until": self.covered_until.isoformat(),
+            "provisional_until": self.provisional_until.isoformat() if self.provisional_until else None,
+            "region": self.region,
+            "version": self.version,
+            "sources": [asdict(source) for source in self.sources],
+            "days": {day.isoformat(): asdict(special) for day, special in sorted(self._days.items())},
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Calendar:
+        """The calendar that `as_data` described; it has the same digest."""
+        until = data["provisional_until"]
+        return cls(
+            {date.fromisoformat(day): Day(**special) for day, special in data["days"].items()},
+            covered_from=date.fromisoformat(data["covered_from"]),
+            covered_until=date.fromisoformat(data["covered_until"]),
+            provisional_until=date.fromisoformat(until) if until else None,
+            region=data["region"],
+            version=data["version"],
+            sources=[Source(**source) for source in data["sources"]],
+        )
+
+    @property
+    def document_numbers(self) -> tuple[str, ...]:
+        """The documents behind this calendar, the nation's first."""
+        return tuple(source.document_number for source in self.sources)
+
+    def changes(self, newer: Calendar) -> dict[date, tuple[str, ...]]:
+        """Day by day what `newer` counts otherwise than this calendar, with the documents that say so.
+
+        Only days that both enumerate. The documents are those of the day's year that this calendar did not rest on.
+        """
+        known = set(self.sources)
+        first, last = max(self.covered_from, newer.covered_from), min(self.last, newer.last)
+        found: dict[date, tuple[str, ...]] = {}
+        for ordinal in range(first.toordinal(), last.toordinal() + 1):
+            day = date.fromordinal(ordinal)
+            if self.is_working(day) == newer.is_working(day):
+                continue
+            of_year = [source for source in newer.sources if source.year == day.year]
+            fresh = [source for source in of_year if source not in known] or of_year
+            found[day] = tuple(source.document_number for source in fresh)
+        return found
 
     # --- counting -----------------------------------------------------------------------------------------------
 
@@ -308,8 +387,39 @@ class Calendar:
         return index >= 0 and self._working[index] == day
 
     def is_provisional(self, day: date) -> bool:
-        """Whether `day` lies beyond the last official notice, so that it may still change (暂定)."""
-        return day > self.covered_until
+        """Whether `day` may still change (暂定): beyond the last official notice, or named by a provisional one."""
+        special = self._days.get(day)
+        return day > self.covered_until or (special is not None and special.provisional)
+
+    def depends_on_provisional(self, after: date, until: date) -> bool:
+        """Whether any day in (after, until] may still change, so that a limit counted over them may too."""
+        if until <= after:
+            return False
+        try:
+            return self._unsure[until] > self._unsure[after]
+        except KeyError:
+            raise self._out_of_range(after if after not in self._unsure else until, 0) from None
+
+    def received_on(self, day: date, mode: str = "next_is_day_1") -> date:
+        """The starting day of a limit for what came in on `day`; it is not counted itself (民法典 Art. 201).
+
+        `next_is_day_1`: that very day, at rest or not, so the next working day is day 1. `deemed_next`: what comes in
+        on a rest day counts as received on the next working day. ValueError for another mode.
+        """
+        if mode not in REST_DAY_STARTS:
+            raise ValueError(f"a start on a rest day is one of {', '.join(REST_DAY_STARTS)}, not {mode!r}")
+        return day if mode == "next_is_day_1" or self.is_working(day) else self.add(day, 1)
+
+    def official_days_after(self, day: date) -> int:
+        """The horizon: how many working days after `day` are covered by official notices, provisional ones not counted.
+
+        0 when `day` is past the last covered day.
+        """
+        first = self._before.get(max(day, self.covered_from), None)
+        if first is None or day >= self.covered_until:
+            return 0
+        ahead = self._working[first + 1 : self._before[self.covered_until] + 1]
+        return sum(not self.is_provisional(working) for working in ahead)
 
     # --- saying why ---------------------------------------------------------------------------------------------
 
@@ -416,5 +526,14 @@ def _aware(instant: datetime) -> datetime:
 
 def _days_of(notices: Iterable[Notice]) -> dict[date, Day]:
     return {
-        day.date: Day(day.working, day.zh, day.en, notice.document_number) for notice in notices for day in notice.days
+        day.date: Day(day.working, day.zh, day.en, notice.document_number, notice.provisional)
+        for notice in notices
+        for day in notice.days
     }
+
+
+def _sources(notices: Iterable[Notice]) -> list[Source]:
+    return [
+        Source(notice.region, notice.year, notice.version, notice.document_number, notice.provisional)
+        for notice in notices
+    ]

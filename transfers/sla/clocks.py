@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from transfers.models import Clock, TransferCase
@@ -13,8 +13,8 @@ from transfers.rules.ladder import plan
 from transfers.rules.parties import Side
 from transfers.rules.policy import Policy
 from transfers.rules.routes import ClockKind
-from transfers.rules.workdays import due_instant, local_date
-from transfers.sla.calendars import calendar_for
+from transfers.rules.workdays import Calendar, due_instant, local_date
+from transfers.sla.calendars import calendar_of, edition_for
 
 RUNNING, PAUSED, STOPPED = Clock.Status.RUNNING, Clock.Status.PAUSED, Clock.Status.STOPPED
 
@@ -22,7 +22,9 @@ RUNNING, PAUSED, STOPPED = Clock.Status.RUNNING, Clock.Status.PAUSED, Clock.Stat
 def apply(
     case: TransferCase, effects: Iterable[tuple[ClockKind, str]], *, side: Side, now: datetime
 ) -> list[dict[str, Any]]:
-    """Carry out `effects` (kind, start|pause|resume|stop) and return what to write into the event, one entry each.
+    """Carry out `effects` and return what to write into the event, one entry each.
+
+    An effect is a kind of clock and start, pause, resume, stop or redirect.
 
     `side` is the side whose calendar and policy a started clock follows. The caller holds the lock on the case.
     """
@@ -40,6 +42,7 @@ def apply(
             clock = _start(case, kind, side, now)
         else:
             clock = clocks[kind]
+            clock.case = case
             _CHANGES[verb](clock, policy_of(case, clock.side), now)
         clock.save()
         told.append(
@@ -68,6 +71,11 @@ def policy_of(case: TransferCase, side: str) -> Policy:
     return pinned_policy(pinned).policy
 
 
+def begun_on(clock: Clock, policy: Policy, calendar: Calendar) -> date:
+    """The starting day of a clock, which is not counted: the day on which what started it counts as received."""
+    return calendar.received_on(local_date(clock.started_at), policy.rest_day_start)
+
+
 def _start(case: TransferCase, kind: ClockKind, side: Side, now: datetime) -> Clock:
     """A new clock; the day of `now` is not counted (民法典 201)."""
     inbound = side is Side.IN
@@ -80,19 +88,20 @@ def _start(case: TransferCase, kind: ClockKind, side: Side, now: datetime) -> Cl
         agency_id=case.inbound_agency_id if inbound else case.outbound_agency_id,
         budget=policy.days(kind),
         started_at=now,
-        counted_until=local_date(now),
     )
+    clock.calendar_id = edition_for(clock.area_id)
+    clock.counted_until = begun_on(clock, policy, calendar_of(clock))
     _run(clock, policy, missed_alarms=[])
     return clock
 
 
 def _run(clock: Clock, policy: Policy, *, missed_alarms: list[dict[str, str]]) -> None:
     """Let the clock run from where it is counted to: its due instant, and the plan of its alarms."""
-    calendar, tally = calendar_for(clock.area_id), clock.tally
+    calendar, tally = calendar_of(clock), clock.tally
     clock.status = RUNNING
     clock.due_on = tally.due_on(calendar, missed=clock.due_on)
     clock.due_at = due_instant(clock.due_on, policy.close_of_business)
-    clock.provisional = calendar.is_provisional(clock.due_on)
+    clock.provisional = calendar.depends_on_provisional(local_date(clock.started_at), clock.due_on)
     ahead = plan(
         rungs=policy.rungs(clock.kind),
         budget=clock.budget,
@@ -117,7 +126,7 @@ def _pause(clock: Clock, policy: Policy, now: datetime) -> None:
 
     Reached is also a rung whose days have been used up and whose instant is only the next opening of business.
     """
-    calendar, today = calendar_for(clock.area_id), local_date(now)
+    calendar, today = calendar_of(clock), local_date(now)
     closed_today = now >= clock.due_at and today == clock.due_on
     _count(clock, clock.tally.run(calendar, today) if closed_today else clock.tally.pause(calendar, today))
     clock.status, clock.next_at = PAUSED, None
@@ -132,14 +141,14 @@ def _pause(clock: Clock, policy: Policy, now: datetime) -> None:
 
 def _resume(clock: Clock, policy: Policy, now: datetime) -> None:
     """Run on with what is left, as a new generation of alarms."""
-    _count(clock, clock.tally.resume(calendar_for(clock.area_id), local_date(now)))
+    _count(clock, clock.tally.resume(calendar_of(clock), local_date(now)))
     clock.generation += 1
     _run(clock, policy, missed_alarms=clock.plan)
 
 
 def _stop(clock: Clock, policy: Policy, now: datetime) -> None:
     """Stop, and fix whether the limit was met."""
-    calendar, today = calendar_for(clock.area_id), local_date(now)
+    calendar, today = calendar_of(clock), local_date(now)
     if clock.status == RUNNING:
         late = now >= clock.due_at
         _count(clock, clock.tally.run(calendar, today))
@@ -150,4 +159,17 @@ def _stop(clock: Clock, policy: Policy, now: datetime) -> None:
     clock.outcome = Clock.Outcome.LATE if late else Clock.Outcome.MET
 
 
-_CHANGES = {"pause": _pause, "resume": _resume, "stop": _stop}
+def _redirect(clock: Clock, policy: Policy, now: datetime) -> None:
+    """The case was forwarded to another area: the limit runs on, counted by that area's calendar from its start."""
+    area = clock.case.outbound_area
+    clock.area_id, clock.agency_id = area.code, clock.case.outbound_agency_id
+    clock.calendar_id = edition_for(area.code)
+    calendar, yesterday = calendar_of(clock), local_date(now) - timedelta(days=1)
+    begun = begun_on(clock, policy, calendar)
+    clock.counted_until = max(yesterday, begun)
+    clock.used = max(0, calendar.count(begun, clock.counted_until) - clock.paused_days)
+    clock.generation += 1
+    _run(clock, policy, missed_alarms=[])
+
+
+_CHANGES = {"pause": _pause, "resume": _resume, "stop": _stop, "redirect": _redirect}

@@ -30,7 +30,7 @@ from transfers.sla.clocks import policy_of
 log = structlog.get_logger(__name__)
 BATCH = 500
 POISON_PAUSE = timedelta(hours=1)
-UNCLAIMED = frozenset(source for declared in MOVES.values() if declared.claims for source in declared.sources)
+UNCLAIMED = frozenset(source for declared in MOVES.values() if declared.move.claims for source in declared.sources)
 # Audience of a rung -> how many levels above the acting agency, and which roles there.
 _ABOVE = {
     "lead": (0, (Role.SUPERVISOR,)),

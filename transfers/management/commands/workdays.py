@@ -80,7 +80,7 @@ class Command(BaseCommand):
                 for note in calendar.explain(start, days):
                     counted = "-" if note.counted is None else str(note.counted)
                     self.stdout.write(f"{note.date}  {counted:>3}  {said(note)}")
-            if calendar.is_provisional(due):
+            if calendar.depends_on_provisional(start, due):
                 last = calendar.covered_until
                 self.stdout.write(f"{due}  [{said(Named('暂定', 'provisional'))}]")
                 self.stdout.write(
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             "start": start.isoformat(),
             "days": days,
             "due": due.isoformat(),
-            "provisional": calendar.is_provisional(due),
+            "provisional": calendar.depends_on_provisional(start, due),
             "calendar": {
                 "region": calendar.region,
                 "version": calendar.version,
