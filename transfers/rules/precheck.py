@@ -39,8 +39,8 @@ class Question:
 class Failure:
     """A rule that failed. `blocking` is false where the area's policy only warns, and for a registry that is away.
 
-    `switch` and `value` are the policy switch that decided and its value as data, where one did; `sources` the editions of the
-    policies of the side concerned. `advice` says more than the code's own remedy, where there is more to say.
+    `switch` and `value` are the policy switch that decided and its value as data, where one did; `sources` the
+    editions of the policies of the side concerned. `advice` says more than the code's own remedy, where there is more.
     """
 
     code: str
