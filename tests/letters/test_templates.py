@@ -6,26 +6,29 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.test import override_settings
 from django.utils import translation
 
 from notifications.models import Letter
 from notifications.rendering import MAX_SMS, render
-from tests.world import MONDAY, identity_number, person
+from tests.world import MONDAY, application, identity_number, person
 from transfers import letters
-from transfers.access import actor_for
+from transfers.access import actor_for, person_actor
 from transfers.actions.digests import digests, tell_administrators
-from transfers.actions.intake import apply
+from transfers.actions.intake import apply, decide
 from transfers.actions.sweep import sweep
-from transfers.models import Area, Enrolment, TransferCase
-from transfers.rules.codes import PRECHECK, SUPPLEMENT
+from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount, TransferCase
+from transfers.registry import OwnTables, RegistryUnavailable
+from transfers.rules.codes import CLARIFY, END, PRECHECK, RETURN, SUPPLEMENT, WITHDRAWAL_REFUSED
+from transfers.rules.facts import AreaFacts
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE
 from transfers.selectors.verify import Problem
 
 pytestmark = pytest.mark.django_db
 
-TO_PERSON = {*letters.TO_PERSON.values(), "supplement_due", "overdue"}
-TO_STAFF = {"alarm", "new_work", "sent_back", "morning", "invariants"}
+TO_PERSON = {*letters.TO_PERSON.values(), *letters.YOURS.values(), "overdue"}
+TO_STAFF = {"alarm", "new_work", "sent_back", "come_back", "morning", "invariants"}
 NEVER = ("测试甲", "3456.78", "3,456", "345678", "1380000", "{{", "{%", "None", "[]")
 
 
@@ -49,21 +52,49 @@ def everything_happens(world, language: str) -> None:
     waiting = world.carry(world.accepted(2, **more), "claim_out")
     world.take(waiting, "request_supplement", world.out_handler, reason="Q-02", note="请补交委托书原件")
     world.accepted(3, **more)
+    odd_routes(world, more)
     sweep(now=MONDAY + timedelta(days=40))
     refused = person(4)
     Enrolment.objects.filter(person=refused, area="450100").update(status="1", arrears=True, open_claims=True)
-    application = {
-        "name": "测试甲",
-        "identity_type": "01",
-        "identity_number": identity_number(4),
-        "phone": "13800000004",
-        "outbound_area": "450100",
-        "inbound_area": "330100",
-        **more,
-    }
-    apply(application, actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
+    apply(application(4, **more), actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
     digests(now=datetime(2026, 6, 2, 9, 30, tzinfo=ZONE))
     tell_administrators([Problem("clock", "JX1", "没有在走的时限", "no clock runs")], now=MONDAY)
+
+
+def odd_routes(world, more: dict[str, str]) -> None:
+    """Returned, forwarded, withdrawn, ended, reopened, checked by hand."""
+    done = TransferCase.objects.get(state="COMPLETED")
+    world.take(done, "reopen", world.in_lead, reason="C-01", note="办结后发现月数有误")
+    for name, reason in (("return_soft", "R-05"), ("return_hard", "R-04")):
+        case = world.carry(world.accepted(11 if name == "return_soft" else 12, **more), "claim_out")
+        case = world.take(case, name, world.out_lead, reason=reason, note="请看通知")
+        if name == "return_soft":
+            world.take(case, "resubmit", person_actor(case), note="已处理")
+            world.take(case, "return_soft", world.out_lead, reason=reason, note="仍未解除")
+    moving = world.carry(world.accepted(13, **more), "claim_out")
+    for model in (Enrolment, ContributionPeriod, PersonalAccount):
+        model.objects.filter(person=moving.person, area="450100").update(area="450200")
+    data = {"area": "450200"}
+    world.take(moving, "forward", world.out_lead, reason="R-02", note="记录在柳州", data=data)
+    world.take(world.accepted(14, **more), "terminate", world.out_lead, reason="W-04", note="已核实")
+    case = world.carry(world.accepted(15, **more), "claim_out")
+    for answer in ("refuse_withdrawal", "grant_withdrawal"):
+        world.take(case, "request_withdrawal", person_actor(case), reason="W-02", note="改去别处")
+        said = {"reason": "N-02", "note": "电话未能核实"} if answer == "refuse_withdrawal" else {}
+        world.take(case, answer, world.out_handler, **said)
+    with override_settings(ENROLMENT_REGISTRIES={"450100": f"{__name__}.Silent"}):
+        person(16)
+        filed = apply(application(16, **more), actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
+        for _try in range(6):
+            filed = decide(filed.pk, now=TransferCase.objects.get(pk=filed.pk).precheck_at)
+    assert filed.state == "MANUAL_CHECK"
+
+
+class Silent(OwnTables):
+    """An area's registry that never answers."""
+
+    def facts(self, person: Person, area: str) -> AreaFacts:
+        raise RegistryUnavailable
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
@@ -131,6 +162,8 @@ def test_a_date_in_a_year_without_its_notice_is_provisional(world):
 def longest_context(language: str) -> dict[str, object]:
     """What a letter may have to say at most: the longest names, every reason, a note of 500 characters."""
     areas = sorted(Area.objects.filter(pooling=True).select_related("parent"), key=lambda area: len(area.full_name))
+    words = "en" if language == "en" else "zh"
+    said = [getattr(reason, words) for reason in (*WITHDRAWAL_REFUSED.values(), *CLARIFY.values())]
     case = TransferCase(
         number="JX2612345678901",
         name="测试甲",
@@ -144,9 +177,13 @@ def longest_context(language: str) -> dict[str, object]:
         failures=[{"code": code, "side": "out", "blocking": True} for code in PRECHECK],
         supplement_reason="Q-02",
         supplement_note="补" * 500,
+        return_reason=max(RETURN, key=lambda code: len(getattr(RETURN[code], words))),
+        return_note="退" * 500,
+        end_reason=max(END, key=lambda code: len(getattr(END[code], words))),
     )
+    why = max(said, key=len)
     with translation.override(language):
-        return letters.case_context(case)
+        return {**letters.case_context(case), "reason": why, "note": "注" * 500}
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
@@ -155,3 +192,32 @@ def test_the_longest_sms_is_still_sent(db, template, language):
     text = render(template, language=language, values=longest_context(language), sms=True).body
     assert len(text) <= MAX_SMS
     assert text.startswith("【接续】" if language == "zh-hans" else "[Jiexu]")
+
+
+def test_a_returned_case_is_told_why_and_until_when(world):
+    """Twenty working days after Monday 2026-06-01, the Dragon Boat holiday of 19 June left out."""
+    everything_happens(world, "zh-hans")
+    text = read(Letter.objects.filter(template="returned", channel="email").latest("id"))
+    for words in (RETURN["R-05"].zh, RETURN["R-05"].remedy_zh, "仍未解除", "2026-06-30", "重新提交"):
+        assert words in text
+    assert "2026-06-30" in read(Letter.objects.get(template="return_due", channel="sms"))
+    ends = [read(letter) for letter in Letter.objects.filter(template="lapsed", channel="email").order_by("id")]
+    assert sorted(SUPPLEMENT["Q-02"].zh in text for text in ends) == [False, True]
+    assert sorted(RETURN["R-05"].zh in text for text in ends) == [False, True]
+
+
+def test_the_letter_after_a_death_is_to_the_family(world):
+    everything_happens(world, "zh-hans")
+    texts = {
+        letter.context["ended"]["code"]: read(letter)
+        for letter in Letter.objects.filter(template="ended", channel="email")
+    }
+    assert "的家属：" in texts["W-04"]
+    assert "您好" in texts["R-04"]
+
+
+def test_a_refused_withdrawal_says_why(world):
+    everything_happens(world, "zh-hans")
+    text = read(Letter.objects.get(template="withdrawal_refused", channel="email"))
+    assert WITHDRAWAL_REFUSED["N-02"].zh in text
+    assert "电话未能核实" in text
