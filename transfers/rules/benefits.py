@@ -74,7 +74,8 @@ class Advice:
     somebody back-pay whose contributions were interrupted for at most three months, but set no day: by
     `back_payment_by`, the end of the fourth month after the last one paid, the interruption up to the month of payment
     is still three months. The inbound area may ask for it earlier. `assumed`: the first inbound month is not known and
-    was taken to be the current one.
+    was taken to be the current one. `costs`: what the inbound area says of medical costs in between, `costs_there` what
+    the outbound area says, where that was asked.
     """
 
     result: Result
@@ -92,6 +93,7 @@ class Advice:
     back_payment_by: date | None = None
     retroactive: bool = False
     assumed: bool = False
+    costs_there: Named | None = None
     switch: str = ""
     sources: tuple[str, ...] = ()
 
@@ -120,6 +122,7 @@ def advise(
     today: date,
     in_window: bool | None = None,
     repaired_years: int = 0,
+    outbound_policy: Policy | None = None,
     sources: Sequence[str] = (),
 ) -> Advice:
     """Advice under the inbound area's `policy`, by the table above.
@@ -129,7 +132,8 @@ def advise(
     up to `last_paid`. For residents: `in_window`, whether the enrolment was made in the yearly enrolment period (by
     default, whether it begins in January), and `repaired_years`, missed years paid for since, each a month less.
     """
-    costs = Named(policy.medical_costs_zh, policy.medical_costs_en)
+    costs = _costs(policy)
+    there = _costs(outbound_policy) if outbound_policy else None
     if last_paid is None:
         return Advice(
             Result.UNKNOWN,
@@ -137,6 +141,7 @@ def advise(
             "The outbound area shows no paid month, so the gap cannot be worked out. Check the record with both areas.",
             (_ART_10, _ART_11),
             costs,
+            costs_there=there,
             sources=tuple(sources),
         )
     assumed = first_paid is None
@@ -146,7 +151,17 @@ def advise(
     else:
         changes = outbound_scheme != inbound_scheme
         advice = _employee(last_paid, first, policy, changes=changes, consecutive=consecutive_months, costs=costs)
-    return replace(advice, assumed=assumed, consecutive_months=consecutive_months, sources=tuple(sources))
+    return replace(
+        advice,
+        assumed=assumed,
+        consecutive_months=consecutive_months,
+        costs_there=there,
+        sources=tuple(sources),
+    )
+
+
+def _costs(policy: Policy) -> Named:
+    return Named(policy.medical_costs_zh, policy.medical_costs_en)
 
 
 def _employee(last: int, first: int, policy: Policy, *, changes: bool, consecutive: int, costs: Named) -> Advice:
@@ -302,6 +317,7 @@ def advise_on(
     inbound_scheme: str,
     policy: Policy,
     today: date,
+    outbound_policy: Policy | None = None,
     sources: Sequence[str] = (),
     in_window: bool | None = None,
     repaired_years: int = 0,
@@ -337,5 +353,6 @@ def advise_on(
         today=today,
         in_window=in_window,
         repaired_years=repaired_years,
+        outbound_policy=outbound_policy,
         sources=sources,
     )

@@ -193,18 +193,18 @@ def merge(own: Iterable[Period], brought: Iterable[Period], *, area: str, policy
     """Add the months that were brought to those that the inbound `area` holds, under the inbound area's `policy`.
 
     Art. 12: years accumulate across areas; overlapping months count once. Military service counts as employee months.
-    Resident years are worth `resident_year_conversion` months each where the area has that: whole years only, of
-    months that are not employee months already.
+    Resident years are worth `resident_year_conversion` months each where the area has that: whole years only, and never
+    more than the resident months that are not employee months already.
     """
     here = list(own)
     there = taken_over(brought, policy)
     employee = tally(p for p in (*here, *there) if p.scheme == Scheme.EMPLOYEE)
     resident = tally(p for p in (*here, *there) if p.scheme == Scheme.RESIDENT)
-    years = count(without(resident.ranges, employee.ranges)) // 12
+    worth = resident.total // 12 * (policy.resident_year_conversion or 0)
     return Record(
         employee=employee,
         resident=resident,
-        converted=years * (policy.resident_year_conversion or 0),
+        converted=min(worth, count(without(resident.ranges, employee.ranges))),
         own=tally(p for p in here if p.scheme == Scheme.EMPLOYEE),
         brought=tally(p for p in there if p.scheme == Scheme.EMPLOYEE),
         overlap=tuple(common(union(here), union(there))),
