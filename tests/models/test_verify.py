@@ -81,6 +81,8 @@ CONTROLS = [
     ("elapsed", "INFO_SENT", f"UPDATE {CLOCK} SET started_at = started_at + interval '1 second' "
      "WHERE case_id = %s AND kind = 'IN'", ()),
     ("elapsed", "COMPLETED", f"UPDATE {CLOCK} SET outcome = 'late' WHERE case_id = %s AND kind = 'IN'", ()),
+    ("calendars", "IN_PROCESSING", "WITH e AS (UPDATE transfers_calendaredition SET made_at = '2026-01-01') "
+     f"UPDATE {CLOCK} SET calendar_id = NULL WHERE case_id = %s AND status <> 'stopped'", ()),
     ("due", "ACCEPTED", f"UPDATE {CASE} SET due_at = due_at + interval '1 day' WHERE id = %s", ()),
     ("swept", "ACCEPTED", f"UPDATE {CLOCK} SET next_at = '2026-06-01 11:57+08' WHERE case_id = %s", ()),
     ("swept", "ACCEPTED", f"UPDATE {CLOCK} SET next_at = NULL WHERE case_id = %s", ()),

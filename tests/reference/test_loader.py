@@ -157,12 +157,12 @@ def test_what_people_entered_is_left_alone() -> None:
     Area.objects.create(
         code="320197", name="测试区", short_name="测试", level="area", parent_id="320000", source="本地"
     )
-    Policy.objects.filter(area="100000").update(valid_to=date(2026, 12, 31))
+    Policy.objects.filter(area="430000").update(valid_to=date(2026, 12, 31))
     assert load(now=LATER) == dict.fromkeys(["areas", "agencies", "calendar notices", "policies"], (0, 0, 0))
     agency = Agency.objects.get(area="320100")
     assert (agency.name, agency.phone, agency.address) == ("南京市医保中心", "025-00000000", "测试路 1 号")
     assert Area.objects.get(pk="320197").valid_to is None
-    assert Policy.objects.get(area="100000").valid_to == date(2026, 12, 31)
+    assert Policy.objects.get(area="430000").valid_to == date(2026, 12, 31)
 
 
 def test_the_command_says_what_it_did() -> None:

@@ -62,7 +62,7 @@ def test_two_loadings_at_once_load_everything_once() -> None:
 def test_without_the_lock_they_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: with the lock off, both see empty tables, insert the same areas, and one fails."""
     both_have_looked = Barrier(2, timeout=20)
-    monkeypatch.setattr(loader, "_lock", lambda: None)
+    monkeypatch.setattr(loader, "hold", lambda: None)
     upsert = loader._upsert
 
     def after_looking(model: type[Model], *args: Any, **options: Any) -> Any:

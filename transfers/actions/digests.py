@@ -22,13 +22,15 @@ from accounts.models import User
 from notifications import outbox
 from notifications.models import Letter
 from notifications.outbox import Draft
-from transfers.models import MOVES, Agency, Membership, Remittance, TransferCase
+from transfers.letters import members
+from transfers.models import MOVES, Agency, Area, Membership, Remittance, TransferCase
 from transfers.models.labels import said
+from transfers.places import agency_of
 from transfers.policies import applying
 from transfers.rules.parties import Role, Side
-from transfers.rules.workdays import ZONE, local_date
+from transfers.rules.workdays import NATION, ZONE, local_date
 from transfers.selectors.verify import Problem
-from transfers.sla.calendars import calendar_for
+from transfers.sla.calendars import calendar_for, short_horizons
 
 PROBLEMS_TOLD = 20
 # machine -> state that waits for a review -> (role that reviews, column of the person who may not): from the moves.
@@ -196,6 +198,35 @@ def tell_administrators(problems: Sequence[Problem], *, now: datetime) -> int:
         }
         key = f"invariants:{local_date(now).isoformat()}:{finding}:{user.pk}"
         drafts += _both(user, "invariants", context, key)
+    return len(outbox.post(drafts, now=now))
+
+
+@transaction.atomic
+def warn_of_horizon(*, now: datetime) -> int:
+    """While official notices cover too few working days ahead, tell those who can load one, once a day.
+
+    They are the superusers and the nation's supervisors and heads. Returns how many letters were written.
+    """
+    today = local_date(now)
+    short = short_horizons(today)
+    if not short:
+        return 0
+    nation = agency_of(NATION)
+    people = {user.pk: user for user in User.objects.filter(is_active=True, is_superuser=True)}
+    if nation is not None:
+        people |= {user.pk: user for *_who, user in members([nation.pk], (Role.SUPERVISOR, Role.HEAD))}
+    names = {area.code: area for area in Area.objects.filter(pk__in=list(short))}
+    context = {
+        "days": min(short.values()),
+        "covered_until": calendar_for(NATION).covered_until.isoformat(),
+        "regions": [{"name": names[code].name, "days": days} for code, days in short.items()],
+        "console_link": f"{settings.PUBLIC_URL}/console/calendars/",
+    }
+    drafts = [
+        draft
+        for user in people.values()
+        for draft in _both(user, "horizon", context, f"horizon:{today.isoformat()}:{user.pk}")
+    ]
     return len(outbox.post(drafts, now=now))
 
 

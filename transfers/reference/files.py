@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from transfers.reference import notices
 from transfers.rules.editions import Edition, clashing, layers, troubles
 from transfers.rules.errors import Refusal
 from transfers.rules.policy import Policy, PolicyError, check, resolve
-from transfers.rules.workdays import NATION, Calendar, CalendarError, Notice, NoticeDay
+from transfers.rules.workdays import NATION, Calendar, CalendarError, Notice
 
 FOLDER = Path(__file__).resolve().parent
 LEVELS = ("nation", "province", "area")
@@ -34,21 +35,6 @@ AREA_COLUMNS = (
     "successor",
     "source",
 )
-NOTICE_FIELDS = frozenset(
-    {
-        "region",
-        "year",
-        "version",
-        "document_number",
-        "issued_on",
-        "covered_from",
-        "covered_until",
-        "provisional",
-        "days",
-        "source",
-    }
-)
-DAY_FIELDS = frozenset({"date", "working", "name_zh", "name_en"})
 POLICY_FIELDS = frozenset({"area", "version", "valid_from", "valid_to", "document_number", "values", "source"})
 
 
@@ -107,25 +93,25 @@ def read(folder: Path = FOLDER) -> Reference:
     """Read and check the whole folder. Raises ReferenceDataError with every problem of every file."""
     problems: list[str] = []
     areas = _collect(problems, read_areas, folder / "areas.csv")
-    notices = [n for p in sorted((folder / "calendars").glob("*.json")) for n in _collect(problems, read_notice, p)]
+    found = [n for p in sorted((folder / "calendars").glob("*.json")) for n in _collect(problems, read_notice, p)]
     policies = [p for f in sorted((folder / "policies").glob("*.json")) for p in _collect(problems, read_policy, f)]
     policies.sort(key=lambda policy: (policy.area, policy.version))
     codes = {area.code for area in areas}
     if codes:
-        problems += [f"{n.tag}: there is no area {n.region}" for n in notices if n.region not in codes]
+        problems += [f"{n.tag}: there is no area {n.region}" for n in found if n.region not in codes]
         problems += [f"policy {p.area} v{p.version}: there is no such area" for p in policies if p.area not in codes]
-    if notices:
+    if found:
         by_code = {area.code: area for area in areas}
-        for region in sorted({notice.region for notice in notices if notice.region in codes}):
+        for region in sorted({notice.region for notice in found if notice.region in codes}):
             try:
-                Calendar.from_notices(notices, regions=ancestry(region, by_code))
+                Calendar.from_notices(found, regions=ancestry(region, by_code))
             except CalendarError as error:
                 problems += [f"calendar of {region}: {problem}" for problem in error.problems]
     if codes and not problems:
         problems += policy_problems(policies, {area.code: area for area in areas})
     if problems:
         raise ReferenceDataError(list(dict.fromkeys(problems)))
-    return Reference(tuple(areas), tuple(notices), tuple(policies))
+    return Reference(tuple(areas), tuple(found), tuple(policies))
 
 
 def ancestry(code: str, areas: Mapping[str, AreaRow]) -> list[str]:
@@ -258,42 +244,10 @@ def _area(line: dict[str | None, Any], where: str, problems: list[str]) -> AreaR
 
 def read_notice(path: Path) -> list[Notice]:
     """The notice of one calendar file (a list of one, for `read`). Raises ReferenceDataError with every fault."""
-    data = _object(path, NOTICE_FIELDS)
     try:
-        notice = notice_from(data, days=data["days"])
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ReferenceDataError([f"{path.name}: {error}"]) from error
-    problems = [f"{path.name}: {problem}" for problem in notice.problems()]
-    if problems:
-        raise ReferenceDataError(problems)
-    return [notice]
-
-
-def notice_from(data: Mapping[str, Any], *, days: Iterable[Mapping[str, Any]]) -> Notice:
-    """A notice from the values of a JSON object; dates may be ISO text or dates. ValueError says what is wrong."""
-    listed: list[NoticeDay] = []
-    for day in days:
-        if set(day) != DAY_FIELDS:
-            raise ValueError(f"a day must have exactly {', '.join(sorted(DAY_FIELDS))}")
-        if not isinstance(day["working"], bool):
-            raise ValueError(f"{day['date']}: working must be true or false")
-        listed.append(NoticeDay(_date(day["date"]), day["working"], str(day["name_zh"]), str(day["name_en"])))
-    if type(data["year"]) is not int or type(data["version"]) is not int or data["version"] < 0:
-        raise ValueError("year and version must be whole numbers")
-    if not isinstance(data["provisional"], bool):
-        raise ValueError("provisional must be true or false")
-    return Notice(
-        region=str(data["region"]),
-        year=data["year"],
-        version=data["version"],
-        document_number=str(data["document_number"]),
-        issued_on=_date(data["issued_on"]) if data["issued_on"] else None,
-        covered_from=_date(data["covered_from"]),
-        covered_until=_date(data["covered_until"]),
-        provisional=data["provisional"],
-        days=tuple(listed),
-        source=str(data["source"]),
-    )
+        return [notices.from_data(_object(path, notices.FIELDS))]
+    except CalendarError as error:
+        raise ReferenceDataError([f"{path.name}: {problem}" for problem in error.problems]) from error
 
 
 def read_policy(path: Path) -> list[PolicyFile]:

@@ -19,6 +19,7 @@ from transfers.models import Agency, Area, CalendarNotice
 from transfers.models import Policy as PolicyRow
 from transfers.policies import hold_policies
 from transfers.reference.files import AreaRow, PolicyFile, Reference, ReferenceDataError, policy_problems
+from transfers.reference.notices import as_data
 from transfers.rules.workdays import Calendar, Notice, local_date
 from transfers.sla.calendars import notice_of
 
@@ -61,7 +62,7 @@ def load(reference: Reference, *, now: datetime, tell: Callable[[Tally], None] |
     loaded = Loaded()
     today = local_date(now)
     with transaction.atomic():
-        _lock()
+        hold()
         names = {area.code: agency_name(area.name, area.level) for area in Area.objects.all()}
         for tally in (
             _areas(reference.areas, today),
@@ -76,8 +77,8 @@ def load(reference: Reference, *, now: datetime, tell: Callable[[Tally], None] |
     return loaded
 
 
-def _lock() -> None:
-    """Wait for another loading to end."""
+def hold() -> None:
+    """Wait for another loading to end, and let the next wait for ours."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
@@ -179,20 +180,13 @@ def _agencies(rows: Iterable[AreaRow], names: Mapping[str, str], today: date) ->
 def _calendars(notices: Iterable[Notice], now: datetime, regions: list[str]) -> Tally:
     tally = Tally("calendar notices")
     wanted: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for notice in notices:
-        wanted[notice.region, notice.year, notice.version] = {
-            "document_number": notice.document_number,
-            "issued_on": notice.issued_on,
-            "covered_from": notice.covered_from,
-            "covered_until": notice.covered_until,
-            "provisional": notice.provisional,
-            "days": [
-                {"date": day.date.isoformat(), "working": day.working, "name_zh": day.zh, "name_en": day.en}
-                for day in notice.days
-            ],
-            "source": notice.source,
-        }
     known = {(row.area_id, row.year, row.version): row for row in CalendarNotice.objects.all()}
+    for notice in notices:
+        key = (notice.region, notice.year, notice.version)
+        if key in known and known[key].loaded_by_id is not None:
+            tally.unchanged += 1  # what people loaded stays theirs
+        else:
+            wanted[key] = row_values(notice)
     touched = _upsert(CalendarNotice, ["area_id", "year", "version"], wanted, known, tally, stamp={"loaded_at": now})
     regions += sorted({str(key[0]) for key in touched})
     # Together with what others have loaded they must still make calendars; CalendarError undoes the whole loading.
@@ -200,6 +194,19 @@ def _calendars(notices: Iterable[Notice], now: datetime, regions: list[str]) -> 
     for region in sorted({notice.region for notice in stored}):
         Calendar.from_notices(stored, regions=[region])
     return tally
+
+
+def row_values(notice: Notice) -> dict[str, Any]:
+    """The columns of a stored notice beside its region, year and version."""
+    return {
+        "document_number": notice.document_number,
+        "issued_on": notice.issued_on,
+        "covered_from": notice.covered_from,
+        "covered_until": notice.covered_until,
+        "provisional": notice.provisional,
+        "days": as_data(notice)["days"],
+        "source": notice.source,
+    }
 
 
 def _policies(policies: Iterable[PolicyFile], areas: Iterable[AreaRow], now: datetime) -> Tally:

@@ -74,6 +74,11 @@ def horizons(today: date) -> dict[str, int]:
     return {region: calendar_for(region).official_days_after(today) for region in regions}
 
 
+def short_horizons(today: date) -> dict[str, int]:
+    """The regions whose horizon is below the limit, with the working days that are left."""
+    return {region: days for region, days in horizons(today).items() if days < HORIZON_DAYS}
+
+
 def stored_notices() -> list[Notice]:
     """Every notice in the database as it is now, remembered by nobody."""
     return [notice_of(row) for row in CalendarNotice.objects.all()]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from transfers.reference import files, loader
 from transfers.rules.errors import Refusal
+from transfers.sla.recompute import recompute
 
 
 class Command(BaseCommand):
@@ -44,6 +45,10 @@ class Command(BaseCommand):
             ) from error
         if loaded.regions and options["verbosity"]:
             self.stdout.write(f"  calendars that changed: {', '.join(loaded.regions)}")
+        # Also when nothing changed: an earlier run may have been stopped before its clocks were counted anew.
+        done = recompute(now=timezone.now())
+        if done.clocks and options["verbosity"]:
+            self.stdout.write(f"  {done.clocks} open limits counted anew, {done.moved} of them changed")
 
     def tell(self, tally: loader.Tally) -> None:
         self.stdout.write(
