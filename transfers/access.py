@@ -149,14 +149,16 @@ def acting_agency(actor: Actor, case: TransferCase, move: Move) -> int | None:
         raise not_yours(move)
     if move.side is Side.APPLICANT and actor.kind is not ActorKind.STAFF:
         return None
-    sides = (Side.OUT, Side.IN) if move.side is Side.APPLICANT else (move.side,)
-    for side in sides:
-        if actor.has(agency_on(case, side), *(role for role in move.roles if _belongs(role, side))):
-            return agency_on(case, side)
+    for side in move.sides:
+        agency = agency_on(case, side)
+        if move.holding and agency != case.holder_id:
+            continue
+        if actor.has(agency, *(role for role in move.roles if belongs(role, side))):
+            return agency
     raise not_yours(move)
 
 
-def _belongs(role: Role, side: Side) -> bool:
+def belongs(role: Role, side: Side) -> bool:
     """Handlers and reviewers act on their own side only; other roles on the side where their agency stands."""
     return not role.value.startswith(("out_", "in_")) or role.value.startswith(f"{side.value}_")
 
@@ -173,7 +175,11 @@ def not_yours(move: Move) -> Refusal:
     who = [role.named for role in move.roles] or [Side(move.side).named]
     named = Named("、".join(w.zh for w in who), " / ".join(w.en for w in who))
     # 转出经办 says its side by itself; 财务 does not.
-    sided = move.side in (Side.OUT, Side.IN) and not any(role.value.startswith(("out_", "in_")) for role in move.roles)
+    sided = (
+        move.side in (Side.OUT, Side.IN)
+        and not move.either
+        and not any(role.value.startswith(("out_", "in_")) for role in move.roles)
+    )
     zh = f"{move.side.named.zh}{named.zh}" if sided else named.zh
     en = f"{named.en} ({move.side.named.en})" if sided else named.en
     return refusal("J-NOT-YOURS", what=move.zh, what_en=move.en, who=zh, who_en=en)

@@ -5,9 +5,9 @@ Letters carry no identity number and no amount; names are masked. Texts are in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from transfers.rules.codes import ALL
 from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role, Side
 from transfers.rules.routes import ClockKind, State
-from transfers.rules.workdays import last_day_of
+from transfers.rules.workdays import last_day_of, local_date
 from transfers.sla.calendars import calendar_for
 
 # Which step tells the person what.
@@ -32,17 +32,37 @@ TO_PERSON = {
     "refuse": "refused",
     "request_supplement": "supplement",
     "lapse": "lapsed",
+    "ask_by_hand": "by_hand",
+    "withdraw_application": "withdrawn",
+    "return_soft": "returned",
+    "return_hard": "ended",
+    "resubmit": "accepted",
+    "forward": "forwarded",
+    "request_withdrawal": "withdrawal_asked",
+    "grant_withdrawal": "withdrawn",
+    "refuse_withdrawal": "withdrawal_refused",
+    "terminate": "ended",
+    "reopen": "reopened",
+    "auto_out": "sheet_sent",
+    "auto_in": "taken_over",
     "approve_out": "sheet_sent",
     "approve_in": "taken_over",
     "approve_remittance": "remitted",
     "credit_account": "credited",
     "finish": "completed",
 }
+# Letters that give the reason and the note of the step itself; the case does not keep them.
+SAYS_WHY = {"withdrawal_refused", "reopened"}
+# The limits that are the person's own, with what is written on their last day.
+YOURS = {ClockKind.SUPPLEMENT: "supplement_due", ClockKind.RETURN: "return_due"}
 
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """Which step brings new work to whom: the holders of `roles` in the agency of the case's `column`."""
+    """Which step brings new work to whom: the holders of `roles` in the agency of the case's `column`.
+
+    `holder_id` is the agency on whose desk the case has come to lie.
+    """
 
     column: str
     roles: tuple[Role, ...]
@@ -50,12 +70,27 @@ class NewWork:
 
 TO_STAFF = {
     "accept": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "ask_by_hand": NewWork("holder_id", (Role.SUPERVISOR,)),
     "provide_supplement": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "return_soft": NewWork("inbound_agency_id", (Role.SUPERVISOR,)),
+    "resubmit": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "forward": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "raise_query": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
+    "request_withdrawal": NewWork("holder_id", (Role.SUPERVISOR,)),
+    "reopen": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
     "approve_out": NewWork("inbound_agency_id", (Role.SUPERVISOR,)),
     "freeze": NewWork("outbound_agency_id", (Role.FINANCE,)),
     "approve_remittance": NewWork("inbound_agency_id", (Role.FINANCE,)),
 }
-TO_OWNER = {"send_back_out", "send_back_in"}
+# What brings a case back to somebody, or to somebody else: they hear of it themselves.
+TO_OWNER = {
+    "send_back_out": "sent_back",
+    "send_back_in": "sent_back",
+    "approve_correction": "come_back",
+    "confirm_correct": "come_back",
+    "refuse_withdrawal": "come_back",
+    "reassign": "come_back",
+}
 
 
 def for_move(case: TransferCase, declared: Declared, step: Step, *, version: int) -> list[Draft]:
@@ -63,34 +98,40 @@ def for_move(case: TransferCase, declared: Declared, step: Step, *, version: int
     drafts: list[Draft] = []
     key = f"{case.number}:{version}"
     if template := TO_PERSON.get(declared.name):
-        drafts += to_person(case, template, dedupe=f"{key}:{template}")
+        why = _work(declared, step) if template in SAYS_WHY else None
+        drafts += to_person(case, template, dedupe=f"{key}:{template}", extra=why)
     if work := TO_STAFF.get(declared.name):
         users = members([getattr(case, work.column)], work.roles)
         drafts += to_staff(
             (user for _agency, _role, user in users), case, "new_work", dedupe=key, extra=_work(declared, step)
         )
-    if declared.name in TO_OWNER and case.owner is not None:
-        drafts += to_staff([case.owner], case, "sent_back", dedupe=key, extra=_work(declared, step))
+    if (back := TO_OWNER.get(declared.name)) and case.owner is not None:
+        drafts += to_staff([case.owner], case, back, dedupe=key, extra=_work(declared, step))
     if declared.move.public and case.partner is not None and case.partner.active and case.partner.webhook_url:
         drafts.append(_webhook(case, declared, step, dedupe=f"{key}:webhook"))
     return drafts
 
 
 def to_person(case: TransferCase, template: str, *, dedupe: str, extra: Mapping[str, Any] | None = None) -> list[Draft]:
-    """A letter to the person of the case: SMS to the phone on file, and e-mail when there is an address."""
+    """A letter to the person of the case: SMS to the phone on file, and e-mail, each where there is an address.
+
+    Of an automatic transfer there may be neither: nobody applied.
+    """
     with translation.override(case.language):
-        context = {**case_context(case), **(extra or {})}
-    drafts = [
-        Draft(
-            channel="sms",
-            template=template,
-            language=case.language,
-            address=case.phone,
-            subject_ref=case.number,
-            context=context,
-            dedupe_key=f"{dedupe}:sms",
+        context = {**case_context(case), **_said(extra or {})}
+    drafts = []
+    if case.phone:
+        drafts.append(
+            Draft(
+                channel="sms",
+                template=template,
+                language=case.language,
+                address=case.phone,
+                subject_ref=case.number,
+                context=context,
+                dedupe_key=f"{dedupe}:sms",
+            )
         )
-    ]
     if case.email:
         drafts.append(
             Draft(
@@ -119,10 +160,7 @@ def to_staff(
     drafts = []
     for user in {user.pk: user for user in users}.values():
         with translation.override(user.language):
-            context = {
-                **case_context(case),
-                **{name: said(words) if hasattr(words, "zh") else words for name, words in extra.items()},
-            }
+            context = {**case_context(case), **_said(extra)}
         common: dict[str, Any] = {
             "template": template,
             "language": user.language,
@@ -145,6 +183,11 @@ def to_staff(
     return drafts
 
 
+def _said(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said in two languages, in the active one."""
+    return {name: said(words) if hasattr(words, "zh") else words for name, words in extra.items()}
+
+
 def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, Role, User]]:
     """(agency, role, user) of the active holders of `roles` in these agencies; one statement."""
     rows = Membership.objects.filter(
@@ -158,7 +201,6 @@ def case_context(case: TransferCase) -> dict[str, Any]:
     # A completed relationship is with the inbound side.
     inbound = case.acts == Side.IN or case.state == State.COMPLETED
     acting = case.inbound_agency if inbound else case.outbound_agency
-    area = case.inbound_area_id if inbound else case.outbound_area_id
     return {
         "number": case.number,
         "name": mask_name(case.name),
@@ -174,20 +216,39 @@ def case_context(case: TransferCase) -> dict[str, Any]:
         "inbound_phone": case.inbound_agency.phone,
         "due_on": due_text(case.due_at),
         # 暂定: the notice for that year is not out yet.
-        "provisional": case.due_at is not None and calendar_for(area).is_provisional(last_day_of(case.due_at)),
+        "provisional": _provisional(case),
         "reasons": [
             {"code": f["code"], "text": said(ALL[f["code"]]), "remedy": _remedy(f["code"])} for f in case.failures
         ],
         "supplement": said(ALL[case.supplement_reason]) if case.supplement_reason else "",
         "supplement_note": case.supplement_note,
+        "returned": _reason(case.return_reason),
+        "returned_note": case.return_note,
+        "ended": _reason(case.end_reason),
         "link": f"{settings.PUBLIC_URL}/track/",
         "console_link": f"{settings.PUBLIC_URL}/console/transfers/transfercase/{case.pk}/change/",
     }
 
 
+def _provisional(case: TransferCase) -> bool:
+    """Whether the promise that holds now rests on a day that may still change. Asks the clock only when it might."""
+    if case.due_at is None or case.accepted_at is None:
+        return False
+    first, last = local_date(case.accepted_at), last_day_of(case.due_at)
+    areas = {case.outbound_area_id, case.inbound_area_id}
+    if not any(calendar_for(area).depends_on_provisional(first, last) for area in areas):
+        return False
+    return Clock.objects.filter(case=case, status=Clock.Status.RUNNING, provisional=True).exists()
+
+
 def due_text(due_at: datetime | None) -> str:
     """The last day of a limit, for people: the instant 24:00 belongs to the day that it ends."""
     return last_day_of(due_at).isoformat() if due_at else ""
+
+
+def _reason(code: str) -> dict[str, str]:
+    """A reason in the active language, with what to do about it; empty where none was given."""
+    return {"code": code, "text": said(ALL[code]), "remedy": _remedy(code)} if code else {}
 
 
 def _remedy(code: str) -> str:
@@ -241,7 +302,49 @@ def for_alarm(
     extra = {"rung": rung.named, "clock": ClockKind(clock.kind).named, **due}
     drafts = to_staff(users, case, "alarm", dedupe=key, extra=extra, not_before=not_before)
     if tell_person:
-        template = "supplement_due" if clock.kind == "SUPPLEMENT" else "overdue"
+        template = YOURS.get(ClockKind(clock.kind), "overdue")
         told = to_person(case, template, dedupe=f"{key}:{template}", extra=due)
         drafts += [replace(draft, not_before=not_before) for draft in told]
     return drafts
+
+
+def for_calendar(
+    case: TransferCase, clock: Clock, *, was: date, documents: Sequence[str], not_before: datetime
+) -> list[Draft]:
+    """To the person whose promise, or whose own limit, moved with the working-day calendar."""
+    extra = {
+        "was": was.isoformat(),
+        "due_on": clock.due_on.isoformat(),
+        "provisional": clock.provisional,
+        "documents": "、".join(documents),
+        "yours": ClockKind(clock.kind) in YOURS,
+    }
+    drafts = to_person(case, "calendar_moved", dedupe=f"calendar:{clock.pk}:{clock.calendar_id}", extra=extra)
+    return [replace(draft, not_before=not_before) for draft in drafts]
+
+
+def for_calendar_staff(
+    user: User, *, count: int, mine: int, soonest: str, documents: Sequence[str], dedupe: str
+) -> list[Draft]:
+    """To a member of staff, once for all the dates that moved: `count` of the agency's cases, `mine` of their own."""
+    context = {
+        "count": count,
+        "mine": mine,
+        "soonest": soonest,
+        "documents": "、".join(documents),
+        "console_link": f"{settings.PUBLIC_URL}/console/",
+    }
+    inbox = Draft(
+        channel="inbox",
+        template="calendar_work",
+        language=user.language,
+        recipient_id=user.pk,
+        context=context,
+        dedupe_key=f"{dedupe}:inbox",
+    )
+    if not user.email:
+        return [inbox]
+    email = replace(
+        inbox, channel="email", address=user.email, digest_key=f"user:{user.pk}", dedupe_key=f"{dedupe}:email"
+    )
+    return [inbox, email]

@@ -54,6 +54,25 @@ def _by_area() -> dict[str, Agency]:
     return {agency.area_id: agency for agency in _agencies().values()}
 
 
+def takes_cases(area_code: str) -> bool:
+    """Whether applications can name the area: it runs a fund, and its agency is at work."""
+    area, agency = _areas().get(area_code), agency_of(area_code)
+    return area is not None and area.pooling and area.valid_to is None and agency is not None and agency.valid_to is None
+
+
+@remembered
+def areas_by_province() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The pooling areas that take cases, for choosing one: (province, [(code, name), …]), by code."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for code, area in sorted(_areas().items()):
+        if takes_cases(code):
+            above = area.parent
+            direct = above is None or above.level == Area.Level.NATION
+            province = area.name if direct else above.name  # type: ignore[union-attr]
+            groups.setdefault(province, []).append((code, area.name))
+    return list(groups.items())
+
+
 def furnish(case: TransferCase) -> TransferCase:
     """Attach the areas and agencies of a case, so that nobody asks the database for them."""
     case.outbound_area, case.inbound_area = _areas()[case.outbound_area_id], _areas()[case.inbound_area_id]

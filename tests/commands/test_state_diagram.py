@@ -32,7 +32,7 @@ def test_every_state_and_every_step_is_in_it():
     text = document()
     for name, declared in MOVES.items():
         assert f"| `{name}` | {declared.move.zh}" in text
-        for source in declared.sources:
-            assert f"    {source} --> {declared.target}: {declared.move.zh}" in text
+        for source, target in declared.ways:
+            assert f"    {source} --> {target}: {declared.move.zh}" in text
     for state in [*State, *MoneyState]:
         assert f"| `{state.value}`" in text

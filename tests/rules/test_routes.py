@@ -19,6 +19,11 @@ TABLE = {
     "INFO_SENT": ("信息表已传送", "转入地待办理", "in", {"IN": "runs"}),
     "IN_PROCESSING": ("转入办理中", "转入地办理中", "in", {"IN": "runs"}),
     "IN_REVIEW": ("转入待复核", "转入地办理中", "in", {"IN": "runs"}),
+    "RETURNED": ("转出地退回", "已退回，待处理", "applicant", {"RETURN": "runs"}),
+    "IN_QUERY": ("核对存疑", "两地核对中", "out", {"IN": "paused", "CORRECTION": "runs"}),
+    "WITHDRAW_REQUESTED": ("申请撤销", "撤销处理中", None, {"WITHDRAWAL": "runs"}),
+    "WITHDRAWN": ("已撤销", "已撤销", "system", {}),
+    "REOPENED": ("办结后更正", "更正中", "out", {"RECTIFY": "runs"}),
     "COMPLETED": ("已办结", "已办结", "system", {}),
     "TERMINATED": ("终止办理", "已终止", "system", {}),
     "NOT_ACCEPTED": ("不予受理", "未受理", "system", {}),
@@ -29,9 +34,9 @@ TABLE = {
 def test_a_state_is_what_the_domain_says(name: str) -> None:
     info = STATES[State(name)]
     zh, public, acts, clocks = TABLE[name]
-    assert (info.zh, info.public.zh, info.acts.value) == (zh, public, acts)
+    assert (info.zh, info.public.zh, info.acts and info.acts.value) == (zh, public, acts)
     assert {kind.value: does.value for kind, does in info.clocks.items()} == clocks
-    assert info.terminal == (name in ("COMPLETED", "TERMINATED", "NOT_ACCEPTED"))
+    assert info.terminal == (name in ("COMPLETED", "TERMINATED", "NOT_ACCEPTED", "WITHDRAWN"))
 
 
 def test_every_state_and_move_speaks_both_languages() -> None:
@@ -47,10 +52,12 @@ def test_every_state_and_move_speaks_both_languages() -> None:
         assert declared.move.en
 
 
-def test_terminal_states_lead_nowhere_and_every_other_somewhere() -> None:
+def test_terminal_states_lead_nowhere_but_to_a_reopening_and_every_other_somewhere() -> None:
     sources = {source for declared in MOVES.values() if declared.machine == "case" for source in declared.sources}
-    assert sources == {state.value for state, info in STATES.items() if not info.terminal}
-    reached = {declared.target for declared in MOVES.values() if declared.machine == "case"}
+    reopened = {source for source, _target in MOVES["reopen"].ways}
+    assert reopened == {"COMPLETED"}
+    assert sources - reopened == {state.value for state, info in STATES.items() if not info.terminal}
+    reached = {target for d in MOVES.values() if d.machine == "case" for _source, target in d.ways}
     assert reached | {"DRAFT"} == {state.value for state in State}
 
 
@@ -67,17 +74,18 @@ def test_a_step_that_goes_back_asks_for_a_reason() -> None:
     for declared in MOVES.values():
         stages = STATES if declared.machine == "case" else MONEY_STATES
         kind = State if declared.machine == "case" else MoneyState
-        for source in declared.sources:
-            if stages[kind(declared.target)].stage < stages[kind(source)].stage:
+        for source, target in declared.ways:
+            if stages[kind(target)].stage < stages[kind(source)].stage:
                 assert declared.move.reasons, declared.name
 
 
 def test_only_the_side_that_must_act_has_steps() -> None:
     """Where a side must act it has a step to take; where none is declared nobody is kept waiting for it."""
     for state, info in STATES.items():
-        sides = {d.move.side for d in MOVES.values() if d.machine == "case" and state.value in d.sources}
+        moves = [d.move for d in MOVES.values() if d.machine == "case" and state.value in d.sources]
+        sides = {side for move in moves for side in (move.sides if move.either else (move.side,))}
         if not info.terminal and state is not State.RELATION_DONE:
-            assert info.acts in sides, state
+            assert sides >= ({info.acts} if info.acts else {Side.OUT, Side.IN}), state
 
 
 @pytest.mark.parametrize(
@@ -92,6 +100,12 @@ def test_only_the_side_that_must_act_has_steps() -> None:
         ("IN_REVIEW", "RELATION_DONE", [("IN", "stop"), ("FUND", "start")]),
         ("IN_REVIEW", "COMPLETED", [("IN", "stop")]),
         ("RELATION_DONE", "COMPLETED", [("FUND", "stop")]),
+        ("OUT_PROCESSING", "RETURNED", [("OUT", "stop"), ("RETURN", "start")]),
+        ("RETURNED", "ACCEPTED", [("RETURN", "stop"), ("OUT", "start")]),
+        ("IN_PROCESSING", "IN_QUERY", [("IN", "pause"), ("CORRECTION", "start")]),
+        ("QUERY_REVIEW", "IN_PROCESSING", [("CORRECTION", "stop"), ("IN", "resume")]),
+        ("COMPLETED", "REOPENED", [("RECTIFY", "start")]),
+        ("RECTIFY_REVIEW", "INFO_SENT", [("RECTIFY", "stop"), ("IN", "start")]),
     ],
 )
 def test_what_a_move_does_to_the_clocks(before: str, after: str, effects: list[tuple[str, str]]) -> None:
@@ -99,12 +113,44 @@ def test_what_a_move_does_to_the_clocks(before: str, after: str, effects: list[t
     assert got == effects
 
 
+@pytest.mark.parametrize(
+    ("held", "asked", "refused", "granted"),
+    [
+        (
+            "OUT_PROCESSING",
+            [("OUT", "pause"), ("WITHDRAWAL", "start")],
+            [("WITHDRAWAL", "stop"), ("OUT", "resume")],
+            [("OUT", "stop"), ("WITHDRAWAL", "stop")],
+        ),
+        (
+            "OUT_SUPPLEMENT",
+            [("SUPPLEMENT", "pause"), ("WITHDRAWAL", "start")],
+            [("WITHDRAWAL", "stop"), ("SUPPLEMENT", "resume")],
+            [("OUT", "stop"), ("SUPPLEMENT", "stop"), ("WITHDRAWAL", "stop")],
+        ),
+        (
+            "IN_QUERY",
+            [("CORRECTION", "pause"), ("WITHDRAWAL", "start")],
+            [("WITHDRAWAL", "stop"), ("CORRECTION", "resume")],
+            [("IN", "stop"), ("CORRECTION", "stop"), ("WITHDRAWAL", "stop")],
+        ),
+    ],
+)
+def test_a_withdrawal_holds_whatever_ran(held: str, asked: object, refused: object, granted: object) -> None:
+    def effects(before: str, after: str) -> list[tuple[str, str]]:
+        return [(kind.value, verb) for kind, verb in clock_effects(State(before), State(after), State(held))]
+
+    assert effects(held, "WITHDRAW_REQUESTED") == asked
+    assert effects("WITHDRAW_REQUESTED", held) == refused
+    assert effects("WITHDRAW_REQUESTED", "WITHDRAWN") == granted
+
+
 def test_stops_come_before_starts_for_every_pair() -> None:
     for before, after in product(State, State):
         try:
-            verbs = [verb for _kind, verb in clock_effects(before, after)]
+            verbs = [verb for _kind, verb in clock_effects(before, after, State.ACCEPTED)]
         except ValueError:
-            assert ClockKind.OUT in STATES[after].clocks
+            assert {ClockKind.OUT, ClockKind.IN} & STATES[after].clocks.keys() or STATES[after].holds
             continue
         assert verbs == sorted(verbs, key=lambda verb: verb != "stop")
 

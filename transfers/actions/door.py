@@ -18,6 +18,7 @@ from notifications import outbox
 from transfers import letters
 from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
 from transfers.actions.effects import EFFECTS, Context, Effect
+from transfers.documents.papers.ordering import order
 from transfers.models import MOVES, CaseEvent, Remittance, TransferCase
 from transfers.models.moves import Declared, Field, Move, Step
 from transfers.places import furnish
@@ -69,7 +70,7 @@ def perform(
     agency = acting_agency(actor, locked, move)
     if version != locked.version:
         raise _stale(locked, version)
-    remittance = Remittance.objects.select_for_update().filter(case=locked).first() if locked.info.stage >= 4 else None
+    remittance = Remittance.objects.select_for_update().filter(case=locked).first() if _may_have_money(locked) else None
     _check_state(locked, remittance, declared)
     check_four_eyes(actor, locked, remittance, move)
     if move.owned and locked.owner_id != actor.user_id:
@@ -100,8 +101,7 @@ class _Course:
     def __init__(self, case: TransferCase, remittance: Remittance | None, now: datetime) -> None:
         self.case, self.remittance, self.now = case, remittance, now
         self.stored = _columns(case)
-        self.clocks_stand_for = State(case.state)
-        self.money_acted = remittance.info.acts if remittance else None
+        self.clocks_stand_for, self.acted, self.outbound_area = State(case.state), case.acts, case.outbound_area_id
         self.events: list[CaseEvent] = []
         self.taken: list[tuple[Declared, Step, int]] = []
 
@@ -110,7 +110,8 @@ class _Course:
         while queue:
             declared, step, actor, agency = queue.popleft()
             effect = self._effect(declared, step, actor)
-            queue.extend((MOVES[name], Step(None, self.now, data=data), SYSTEM, None) for name, data in effect.then)
+            for own in effect.then:
+                queue.append((MOVES[own.name], Step(None, self.now, own.reason, data=own.data), SYSTEM, None))
             # The clocks move once, when the case itself has come to rest; money steps that follow leave it there.
             rests = all(following.machine == "money" for following, *_rest in queue)
             self._take(declared, step, actor, agency, effect, rests=rests)
@@ -121,6 +122,7 @@ class _Course:
             for draft in letters.for_move(self.case, declared, step, version=version)
         ]
         outbox.post(drafts, now=self.now)
+        order(self.case, self.events, self.remittance, now=self.now)
         return Done(self.case, self.events)
 
     def _effect(self, declared: Declared, step: Step, actor: Actor) -> Effect:
@@ -143,8 +145,7 @@ class _Course:
         case.version += 1
         if case.state != from_state:
             case.state_since = self.now
-        if case.info.terminal:
-            case.closed_at = self.now
+        case.closed_at = self.now if case.info.terminal else None
         if money is not None and declared.machine == "money":
             money.holder_id, money.version = self._agency(money.info.acts), case.version
             money.save()
@@ -159,7 +160,7 @@ class _Course:
             actor_kind=actor.kind.value,
             actor_id=actor.user_id,
             actor_name=actor.name if actor.user_id or actor.partner_id else "",
-            side=declared.move.side.value,
+            side=self._side(declared, agency).value,
             agency_id=agency,
             from_state=from_state,
             to_state=case.state,
@@ -181,31 +182,46 @@ class _Course:
         self.stored = columns
 
     def _hand_over(self) -> None:
-        """Who must act now. While only money is outstanding, that is the side on which the money stands."""
-        acts = self.case.info.acts
-        if self.case.state == State.RELATION_DONE and self.remittance is not None:
-            acts = self.remittance.info.acts
-        self.case.acts = acts.value
+        """Who must act now, and on whose desk the case lies."""
+        case, info = self.case, self.case.info
+        acts = self._turn()
+        case.acts = acts.value
         # An applicant's turn stays on the desk of the agency that waits for it.
-        self.case.holder_id = self._agency(Side.OUT if acts is Side.APPLICANT else acts)
-        if self.case.info.terminal:
-            self.case.holder_id = None
+        case.holder_id = None if info.terminal else self._agency(info.desk if acts is Side.APPLICANT else acts)
+
+    def _turn(self) -> Side:
+        case, info = self.case, self.case.info
+        if case.state == State.RELATION_DONE and self.remittance is not None:
+            return self.remittance.info.acts  # only money is outstanding: the side on which it stands
+        if info.acts is not None:
+            return info.acts
+        if case.state == State.MANUAL_CHECK:
+            return Side.OUT if case.outbound_area_id in _unanswered(case) else Side.IN
+        return Side.IN if case.holder_id == case.inbound_agency_id else Side.OUT  # whoever had the case
 
     def _agency(self, side: Side) -> int | None:
         return {Side.OUT: self.case.outbound_agency_id, Side.IN: self.case.inbound_agency_id}.get(side)
 
+    def _side(self, declared: Declared, agency: int | None) -> Side:
+        """The side that took the step: of either, the one in whose agency's name it was taken."""
+        move, case = declared.move, self.case
+        if not move.either:
+            return move.side
+        return Side.IN if agency == case.inbound_agency_id else Side.OUT
+
     def _move_clocks(self) -> list[dict[str, Any]]:
-        """Start, pause, resume and stop what the states say; the money watch starts anew when the other side has it."""
+        """Start, pause, resume and stop what the states say; where only the turn passes, the clock starts anew."""
         case, state = self.case, State(self.case.state)
-        effects = clock_effects(self.clocks_stand_for, state)
-        money_acts = self.remittance.info.acts if self.remittance else None
-        if self.clocks_stand_for == state == State.RELATION_DONE and money_acts != self.money_acted:
-            effects = [(ClockKind.FUND, "stop"), (ClockKind.FUND, "start")]
-        side = Side.IN if case.acts == Side.IN else Side.OUT
+        effects = clock_effects(self.clocks_stand_for, state, State(case.held_state) if case.held_state else None)
+        if self.clocks_stand_for == state and case.info.anew and case.acts != self.acted:
+            effects = [(kind, verb) for kind in case.info.clocks for verb in ("stop", "start")]
+        if case.outbound_area_id != self.outbound_area:
+            effects = [(ClockKind.OUT, "redirect")]
+        side = Side.IN if case.acts == Side.IN or case.holder_id == case.inbound_agency_id else Side.OUT
         told = clocks.apply(case, effects, side=side, now=self.now)
         if told:
             case.due_at = clocks.main_due_at(case)
-        self.clocks_stand_for, self.money_acted = state, money_acts
+        self.clocks_stand_for, self.acted, self.outbound_area = state, case.acts, case.outbound_area_id
         return told
 
 
@@ -213,11 +229,22 @@ def _columns(case: TransferCase) -> dict[str, Any]:
     return {field.attname: getattr(case, field.attname) for field in case._meta.concrete_fields}
 
 
+def _may_have_money(case: TransferCase) -> bool:
+    """The money line opens with the sealed sheet; a case that is held may have been there."""
+    return case.info.stage >= 4 or case.info.holds
+
+
+def _unanswered(case: TransferCase) -> set[str]:
+    """The areas that were asked by hand and have not answered."""
+    return {area for area, answer in case.by_hand.items() if answer is None}
+
+
 def _check_state(case: TransferCase, remittance: Remittance | None, declared: Declared) -> None:
-    """The transition must be declared for where the case, or its money, stands now."""
-    subject = case if declared.machine == "case" else remittance
+    """The transition must be declared for where the case, or its money, stands now; money rests in a held case."""
+    of_case = declared.machine == "case" or case.info.holds
+    subject = case if declared.machine == "case" else None if case.info.holds else remittance
     if subject is None or subject.state not in declared.sources:
-        info = case.info if declared.machine == "case" else MoneyState(remittance.state if remittance else "NONE").info
+        info = case.info if of_case else MoneyState(remittance.state if remittance else "NONE").info
         raise refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=declared.move.zh, what_en=declared.move.en)
 
 
@@ -270,6 +297,10 @@ def _clean_data(move: Move, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _clean_field(field: Field, value: Any) -> Any:
+    if field.kind in ("changes", "items"):
+        if not isinstance(value, dict if field.kind == "changes" else list) or not value:
+            raise _wrong(field, "必须填写", "it is required")
+        return value  # its content is judged against the sheet
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | None):
         raise _wrong(field, "应为文字", "it must be text")
     text = "" if value is None else str(value).strip()
@@ -285,6 +316,10 @@ def _clean_field(field: Field, value: Any) -> Any:
             if not 0 < fen <= MONEY_MAX_FEN:
                 raise _wrong(field, "金额须大于零、不超过一千万元", "it must be above zero and at most ten million")
             return fen
+        case "choice":
+            if text not in dict(field.options):
+                raise _wrong(field, "请从所列选项中选择", "choose one of the options")
+            return text
         case "date":
             try:
                 return date.fromisoformat(text).isoformat()

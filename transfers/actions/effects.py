@@ -33,11 +33,20 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Next:
+    """A step of the system's own that follows at once."""
+
+    name: str
+    data: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
-    """`data` goes into the event; `then` names the system's steps that follow, with their data."""
+    """`data` goes into the event; `then` holds the system's steps that follow."""
 
     data: dict[str, Any] = field(default_factory=dict)
-    then: tuple[tuple[str, dict[str, Any]], ...] = ()
+    then: tuple[Next, ...] = ()
 
 
 Function = Callable[[Context], Effect]

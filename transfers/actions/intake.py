@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -16,22 +15,25 @@ from django.utils import timezone
 
 from accounts.crypto import lookup_hash
 from transfers.access import SYSTEM, Actor, ActorKind, find_case
+from transfers.actions.automatic import carries_itself, carry
 from transfers.actions.door import perform
 from transfers.models import Agency, Area, Person, TransferCase
 from transfers.policies import applying
-from transfers.registry import RegistryUnavailable, registry_for
+from transfers.registry import ask
 from transfers.rules import casenumber, identity
 from transfers.rules.errors import Refusal, refusal
-from transfers.rules.facts import Application, AreaFacts
+from transfers.rules.facts import Application, AreaFacts, EnrolmentFact
 from transfers.rules.parties import Applicant, Channel, Scheme, Side
-from transfers.rules.precheck import Failure, Question, precheck
+from transfers.rules.precheck import Failure, precheck
 from transfers.rules.routes import State
 from transfers.rules.text import has_control
 from transfers.rules.workdays import local_date
+from transfers.selectors.asking import question_of
 
-log = structlog.get_logger(__name__)
 # How long to wait after a registry did not answer: minutes, by attempt.
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60)
+# After so many tries in vain (about two hours) the silent area's staff are asked to check by hand.
+TRIES = len(RETRY_MINUTES)
 OPEN_CASE = "case_one_open_per_person"
 NUMBER_ONCE = "transfers_transfercase_number_key"
 
@@ -54,6 +56,9 @@ class CleanApplication:
     applicant: str
     applicant_name: str
     employer_code: str
+    agent_relation: str
+    agent_phone: str
+    certificate_number: str
     remarks: str
     language: str
 
@@ -71,16 +76,25 @@ FIELDS = (
     "applicant",
     "applicant_name",
     "employer_code",
+    "agent_relation",
+    "agent_phone",
+    "certificate_number",
     "remarks",
     "language",
 )
 
 
-def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
-    """Check every field of an application; `J-INPUT` lists all problems by field, none is hidden by another."""
+def clean(raw: Mapping[str, Any], *, now: datetime, channel: Channel = Channel.ONLINE) -> CleanApplication:
+    """Check every field of an application; `J-INPUT` lists all problems by field, none is hidden by another.
+
+    `channel`: at a window, an area that still asks for the enrolment certificate gets its number; nobody asked the
+    person of an automatic transfer for a phone, so it may be missing there.
+    """
     problems: dict[str, dict[str, str]] = {}
 
     def attempt(name: str, check: Callable[[str], Any], *, default: str = "") -> Any:
+        if name not in fields:
+            return default
         value = raw.get(name, default)
         if value is None:
             value = default
@@ -92,7 +106,7 @@ def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
             problems[name] = {"code": error.code, "zh": error.zh, "en": error.en}
             return None
 
-    for name in sorted(raw.keys() - set(FIELDS)):
+    for name in sorted(raw.keys() - set(fields)):
         problems[str(name)[:40]] = _problem(refusal("J-FIELDS", fields=str(name)[:40]))
     today = local_date(now)
     document = attempt("identity_type", _choice("identity_type", [d.value for d in identity.Document]), default="01")
@@ -104,22 +118,24 @@ def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
         identity_number=checked.number if checked else "",
         birth_date=checked.birth_date if checked else None,
         sex=checked.sex.value if checked and checked.sex else "",
-        phone=attempt("phone", identity.clean_phone),
+        phone=attempt("phone", lambda text: _phone(text, needed=channel is not Channel.AUTOMATIC)),
         email=attempt("email", _email),
-        outbound=attempt("outbound_area", _agency),
-        inbound=attempt("inbound_area", _agency),
+        outbound=attempt("outbound_area", agency_at),
+        inbound=attempt("inbound_area", agency_at),
         outbound_scheme=attempt("outbound_scheme", _choice("outbound_scheme", list(Scheme)), default="310"),
         inbound_scheme=attempt("inbound_scheme", _choice("inbound_scheme", list(Scheme)), default="310"),
         applicant=applicant,
         applicant_name=attempt("applicant_name", lambda text: _text("applicant_name", text, 80)),
         employer_code=attempt("employer_code", lambda text: identity.clean_uscc(text) if text.strip() else ""),
+        agent_relation=attempt("agent_relation", lambda text: _text("agent_relation", text, 20)),
+        agent_phone=attempt("agent_phone", lambda text: _phone(text, needed=False)),
+        certificate_number=attempt("certificate_number", lambda text: _text("certificate_number", text, 40)),
         remarks=attempt("remarks", lambda text: _text("remarks", text, 500)),
         language=attempt("language", _choice("language", ["zh-hans", "en"]), default="zh-hans"),
     )
-    if applicant == Applicant.EMPLOYER and not cleaned.employer_code and "employer_code" not in problems:
-        problems["employer_code"] = _problem(
-            refusal("J-FIELD", field="统一社会信用代码", problem="单位申请时必填", problem_en="required of an employer")
-        )
+    for name, field, zh, en in _wanting(cleaned, channel, today):
+        if name not in problems:
+            problems[name] = _problem(refusal("J-FIELD", field=field, problem=zh, problem_en=en))
     if problems:
         raise Refusal(
             "J-INPUT",
@@ -129,6 +145,26 @@ def clean(raw: Mapping[str, Any], *, now: datetime) -> CleanApplication:
             details={"fields": problems},
         )
     return cleaned
+
+
+def _wanting(application: CleanApplication, channel: Channel, today: date) -> Iterator[tuple[str, str, str, str]]:
+    """What this applicant at this channel must give and did not: (name, field, problem, problem in English)."""
+    if application.applicant == Applicant.EMPLOYER and not application.employer_code:
+        yield "employer_code", "统一社会信用代码", "单位申请时必填", "required of an employer"
+    if application.applicant == Applicant.AGENT:
+        wanted = {
+            "applicant_name": ("代办人姓名", application.applicant_name),
+            "agent_relation": ("与本人关系", application.agent_relation),
+            "agent_phone": ("代办人电话", application.agent_phone),
+        }
+        for name, (field, value) in wanted.items():
+            if not value:
+                yield name, field, "代办时必填", "required of an agent"
+    sides = [agency for agency in (application.outbound, application.inbound) if agency]
+    asked = [a for a in sides if applying(a.area_id, today).policy.certificate_required == "window"]
+    if channel.at_window and asked and not application.certificate_number:
+        zh = f"{'、'.join(agency.name for agency in asked)}要求窗口申请提供参保凭证"
+        yield "certificate_number", "参保凭证编号", zh, "the window of one of the areas asks for the certificate"
 
 
 def draw_number(*, now: datetime) -> str:
@@ -173,7 +209,7 @@ def apply(
     has become; with another content it is refused (`J-FILED`), so that nothing new is taken for a repetition.
     """
     now = now or timezone.now()
-    application = clean(raw, now=now)
+    application = clean(raw, now=now, channel=channel)
     try:
         case = submit(application, actor, channel=channel, number=number, now=now)
     except IntegrityError as error:
@@ -200,65 +236,95 @@ def decide_if_due(case: TransferCase, *, now: datetime) -> TransferCase:
 
 
 def decide(case_id: int, *, now: datetime | None = None) -> TransferCase:
-    """Ask both areas about a SUBMITTED case and accept or refuse it. Safe to run twice: the second finds it done."""
+    """Ask both areas about a case that waits for them, and accept or refuse it. Safe to run twice, at once and late.
+
+    An area that stays silent is asked again; after `TRIES` its staff are asked to check by hand, and what they entered
+    stands in for the registry's answer. The registry is asked all the same: whoever answers first decides.
+    """
     now = now or timezone.now()
     case = TransferCase.objects.select_related("person", "outbound_area", "inbound_area").get(pk=case_id)
-    if case.state != State.SUBMITTED:
+    if case.state not in (State.SUBMITTED, State.MANUAL_CHECK):
         return case
-    try:
-        # Outside the transaction: another area's system may be slow.
-        outbound = registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
-        inbound = registry_for(case.inbound_area_id).facts(case.person, case.inbound_area_id)
-    except Exception as error:
-        # A registry that is away, and one that answers nonsense: neither is the applicant's fault.
-        if not isinstance(error, RegistryUnavailable):
-            log.exception("registry_failed", case=case.number)
-        minutes = RETRY_MINUTES[min(case.precheck_attempts, len(RETRY_MINUTES) - 1)]
-        return _settle(case, "defer", {"again_at": now + timedelta(minutes=minutes)}, now)
-    failures = failures_of(case, outbound, inbound, now=now)
+    # Outside the transaction: another area's system may be slow.
+    said, silent = ask(case.person, [case.outbound_area_id, case.inbound_area_id])
+    for area in list(silent):
+        if answer := case.by_hand.get(area):
+            said[area] = _found_by_hand(case, area, answer)
+            silent.remove(area)
+    if silent:
+        return _wait_for(case, silent, now)
+    failures = failures_of(case, said[case.outbound_area_id], said[case.inbound_area_id], now=now)
     if any(failure.blocking for failure in failures):
         return _settle(case, "refuse", {"failures": _told(failures)}, now)
-    today = local_date(now)
-    pins = {
-        "failures": _told(failures),
-        "outbound_policy_id": applying(case.outbound_area_id, today).id,
-        "inbound_policy_id": applying(case.inbound_area_id, today).id,
-    }
+    by_itself = carries_itself(case, local_date(now))
+    pins = {"failures": _told(failures), "auto_at": now if by_itself else None, **_pins(case, now)}
     try:
-        return _settle(case, "accept", pins, now)
+        case = _settle(case, "accept", pins, now)
     except IntegrityError as error:
         if OPEN_CASE not in str(error):
             raise
         # Another application of the same person was accepted between the question and the answer.
         return _settle(case, "refuse", {"failures": _told([Failure("V-P-03", Side.APPLICANT)])}, now)
+    return carry(case.pk, now=now) if by_itself else case
+
+
+def _wait_for(case: TransferCase, silent: list[str], now: datetime) -> TransferCase:
+    """Try again later; when that has been in vain for long, have the silent areas check by hand."""
+    minutes = RETRY_MINUTES[min(case.precheck_attempts, TRIES - 1)]
+    data: dict[str, Any] = {"again_at": now + timedelta(minutes=minutes)}
+    if case.state == State.SUBMITTED and case.precheck_attempts >= TRIES:
+        return _settle(case, "ask_by_hand", {**data, "silent": silent, **_pins(case, now)}, now)
+    return _settle(case, "defer", data, now)
+
+
+def _pins(case: TransferCase, now: datetime) -> dict[str, int]:
+    """The policies that the case is carried under from now on."""
+    today = local_date(now)
+    return {
+        "outbound_policy_id": applying(case.outbound_area_id, today).id,
+        "inbound_policy_id": applying(case.inbound_area_id, today).id,
+    }
+
+
+def _found_by_hand(case: TransferCase, area: str, answer: Mapping[str, str]) -> AreaFacts:
+    """What staff of a silent area found, as the rules see it. They looked the person up by name and number."""
+    scheme = case.outbound_scheme if area == case.outbound_area_id else case.inbound_scheme
+    enrolment = EnrolmentFact(scheme, answer["status"], case.name, retired=answer["retired"] == "yes")
+    return AreaFacts(
+        area=area,
+        enrolments=(enrolment,),
+        arrears=answer["arrears"] == "yes",
+        open_claims=answer["open_claims"] == "yes",
+    )
 
 
 def failures_of(case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, *, now: datetime) -> list[Failure]:
     """The rules of both sides, on the facts of both areas."""
     today = local_date(now)
-    open_case = (
-        TransferCase.objects.filter(person=case.person, accepted_at__isnull=False, closed_at__isnull=True)
-        .exclude(pk=case.pk)
-        .values_list("number", flat=True)
-        .first()
-    )
     return precheck(
-        Question(
-            application=Application(
+        question_of(
+            Application(
                 name=case.name,
                 identity_valid=identity.check(case.person.identity_type, case.person.identity_number, today=today).ok,
                 outbound_area=case.outbound_area_id,
                 inbound_area=case.inbound_area_id,
                 outbound_scheme=case.outbound_scheme,
                 inbound_scheme=case.inbound_scheme,
+                today=today,
             ),
-            outbound=outbound,
-            inbound=inbound,
-            outbound_policy=applying(case.outbound_area_id, today).policy,
-            inbound_policy=applying(case.inbound_area_id, today).policy,
-            open_case=open_case or "",
+            outbound,
+            inbound,
+            open_case=open_case_of(case.person, beside=case),
         )
     )
+
+
+def open_case_of(person: Person, *, beside: TransferCase | None = None) -> str:
+    """The number of the person's transfer under way, blank without one; `beside` is the case that asks."""
+    under_way = TransferCase.objects.filter(person=person, accepted_at__isnull=False, closed_at__isnull=True)
+    if beside is not None:
+        under_way = under_way.exclude(pk=beside.pk)
+    return under_way.values_list("number", flat=True).first() or ""
 
 
 def person_hashes(identity_type: str, identity_number: str) -> tuple[bytes, bytes]:
@@ -280,7 +346,19 @@ def _settle(case: TransferCase, transition: str, data: Mapping[str, Any], now: d
 
 
 def _told(failures: list[Failure]) -> list[dict[str, Any]]:
-    return [{"code": f.code, "side": f.side.value, "blocking": f.blocking} for f in failures]
+    """As they stay with the case: enough to explain each one later, whatever the policies say by then."""
+    return [
+        {
+            "code": f.code,
+            "side": f.side.value,
+            "blocking": f.blocking,
+            "switch": f.switch,
+            "value": f.value,
+            "sources": list(f.sources),
+            **({"remedy": {"zh": f.advice.zh, "en": f.advice.en}} if f.advice else {}),
+        }
+        for f in failures
+    ]
 
 
 def _content(application: CleanApplication) -> dict[str, Any]:
@@ -299,6 +377,9 @@ def _content(application: CleanApplication) -> dict[str, Any]:
         "applicant": application.applicant,
         "applicant_name": application.applicant_name,
         "employer_code": application.employer_code,
+        "agent_relation": application.agent_relation,
+        "agent_phone": application.agent_phone,
+        "certificate_number": application.certificate_number,
         "remarks": application.remarks,
     }
 
@@ -346,7 +427,7 @@ def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
     return check
 
 
-def _agency(code: str) -> Agency:
+def agency_at(code: str) -> Agency:
     """The agency of a pooling area valid today. A pseudo-code that runs no fund itself stands for its parent."""
     wellformed = len(code) == 6 and code.isascii() and code.isdigit()
     area = Area.objects.filter(code=code, valid_to__isnull=True).first() if wellformed else None
@@ -362,6 +443,10 @@ def _agency(code: str) -> Agency:
     if agency is None:
         raise refusal("J-AREA", code=code[:12])
     return agency
+
+
+def _phone(text: str, *, needed: bool) -> str:
+    return identity.clean_phone(text) if needed or text.strip() else ""
 
 
 def _email(text: str) -> str:

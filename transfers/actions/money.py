@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from transfers.actions.effects import Context, Effect, effect
+from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.models import LedgerEntry, LedgerTransaction, Remittance, TransferCase
 from transfers.registry import RegistryUnavailable, registry_for
 from transfers.rules.errors import refusal
@@ -55,6 +55,24 @@ def approve_remittance(context: Context) -> Effect:
     return Effect()
 
 
+@effect("release")
+def release(context: Context) -> Effect:
+    """The case did not go through: what was fixed goes back to the account it came from."""
+    case, amount = context.case, _money(context).amount_fen
+    out = case.outbound_area_id
+    try:
+        registry_for(out).restore_account(case.person, out, amount, case.pk)
+    except RegistryUnavailable as error:
+        raise refusal("J-REGISTRY-DOWN", area=case.outbound_area.name) from error
+    post(
+        case,
+        "release",
+        [("fixed", out, case.inbound_area_id, -amount), ("personal", out, None, amount)],
+        now=context.step.now,
+    )
+    return Effect()
+
+
 @effect("match_receipt")
 def match_receipt(context: Context) -> Effect:
     """Only the exact amount matches (Art. 9: matched to the case, the amount checked)."""
@@ -74,4 +92,4 @@ def credit_account(context: Context) -> Effect:
     except RegistryUnavailable as error:
         raise refusal("J-REGISTRY-DOWN", area=case.inbound_area.name) from error
     post(case, "107", [("transit", out, into, -amount), ("personal", into, None, amount)], now=context.step.now)
-    return Effect(then=(("finish", {}),) if case.state == State.RELATION_DONE else ())
+    return Effect(then=(Next("finish"),) if case.state == State.RELATION_DONE else ())

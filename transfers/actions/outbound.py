@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from transfers.actions.effects import Context, Effect, effect
+from typing import Any
+
+from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.documents.seal import seal
 from transfers.documents.sheet import COMPARED, content_for, digest_of
 from transfers.models import Remittance, Sheet
+from transfers.places import same_province
 from transfers.registry import RegistryUnavailable, registry_for
 from transfers.rules.errors import refusal
 from transfers.rules.facts import AreaFacts
+from transfers.rules.parties import Side
 from transfers.sla.clocks import policy_of
 
 _WORDS = {
@@ -37,12 +41,7 @@ def prepare_sheet(context: Context) -> Effect:
     content = content_for(case, _facts(context), handler=context.actor.name, now=step.now)
     if not content["periods"]:
         raise refusal("J-SHEET-EMPTY")
-    sheet = Sheet.objects.filter(case=case, sealed_at__isnull=True).first()
-    if sheet is None:
-        sheet = Sheet(case=case, version=Sheet.objects.filter(case=case).count() + 1)
-    sheet.content, sheet.digest = content, digest_of(content)
-    sheet.prepared_by_id, sheet.prepared_at = context.staff_id, step.now
-    sheet.save()
+    sheet = draft_sheet(context, content)
     return Effect({"sheet": sheet.version, "months_total": content["months_total"]})
 
 
@@ -59,12 +58,51 @@ def approve_out(context: Context) -> Effect:
             what="、".join(_WORDS[name][0] for name in changed),
             what_en=", ".join(_WORDS[name][1] for name in changed),
         )
-    sheet.approved_by_id, sheet.sealed_at = context.staff_id, step.now
-    sheet.seal = seal(digest=sheet.digest, agency_code=case.outbound_area_id, now=step.now)
+    seal_sheet(context, sheet)
+    return open_money(context, sheet)
+
+
+@effect("auto_out")
+def auto_out(context: Context) -> Effect:
+    """Prepare, seal and send without people, where the province's `in_province_mode` says so."""
+    case, step = context.case, context.step
+    content = content_for(case, _facts(context), handler=context.actor.name, now=step.now)
+    if not content["periods"]:
+        raise refusal("J-SHEET-EMPTY")
+    sheet = draft_sheet(context, content)
+    seal_sheet(context, sheet)
+    return open_money(context, sheet)
+
+
+def draft_sheet(context: Context, content: dict[str, Any]) -> Sheet:
+    """The next version of the sheet, not sealed yet; a draft that was sent back is replaced."""
+    case = context.case
+    sheet = Sheet.objects.filter(case=case, sealed_at__isnull=True).first()
+    if sheet is None:
+        sheet = Sheet(case=case, version=Sheet.objects.filter(case=case).count() + 1)
+    sheet.content, sheet.digest = content, digest_of(content)
+    sheet.prepared_by_id, sheet.prepared_at = context.step.user_id, context.step.now
     sheet.save()
+    return sheet
+
+
+def seal_sheet(context: Context, sheet: Sheet) -> None:
+    """Seal it in the outbound agency's name; from then on it never changes."""
+    step = context.step
+    sheet.approved_by_id, sheet.sealed_at = step.user_id, step.now
+    sheet.seal = seal(digest=sheet.digest, agency_code=context.case.outbound_area_id, now=step.now)
+    sheet.save()
+
+
+def open_money(context: Context, sheet: Sheet) -> Effect:
+    """Open the money line: nothing to move, a balance that stays by the province's rule, or one that is fixed."""
+    case = context.case
     context.remittance = Remittance.objects.create(case=case)
     balance = sheet.content["balance_fen"]
-    return Effect({"sheet": sheet.version}, then=(("freeze", {"amount_fen": balance}),) if balance else ())
+    inside = same_province(case.outbound_area_id, case.inbound_area_id)
+    stays = inside and policy_of(case, Side.OUT).in_province_fund == "keep"
+    then = (Next("keep" if stays else "freeze", {"amount_fen": balance}),) if balance else ()
+    return Effect({"sheet": sheet.version}, then=then)
 
 
 @effect("request_supplement")

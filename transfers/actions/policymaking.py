@@ -202,5 +202,10 @@ def _check_words(row: Policy) -> None:
         raise refusal("J-POLICY-SOURCE")
 
 
+def not_a_day() -> Refusal:
+    """The refusal of a date that is none."""
+    return _dates("请填写有效的日期", "give a date")
+
+
 def _dates(zh: str, en: str) -> Refusal:
     return refusal("J-POLICY-DATES", problem=zh, problem_en=en)

@@ -1,4 +1,7 @@
-"""What time alone brings about: alarms, supplements that ran out, prechecks to try again. Run by beat each minute."""
+"""What time alone brings about: alarms, limits that applicants let pass, prechecks and automatic steps to try again.
+
+Run by beat each minute.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
 from transfers.access import SYSTEM
+from transfers.actions.automatic import carry
 from transfers.actions.door import perform
 from transfers.actions.intake import decide
 from transfers.models import Clock, TransferCase
@@ -19,6 +23,8 @@ from transfers.sla.sweep import Fired, fire_due
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 500
+# The applicant's limits, and the reason with which a case ends when one has passed.
+LAPSES = {"SUPPLEMENT": "W-05", "RETURN": "W-08"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Swept:
     fired: Fired = field(default_factory=Fired)
     lapsed: int = 0
     decided: int = 0
+    carried: int = 0
     failed: int = 0
     truncated: bool = False
 
@@ -36,7 +43,7 @@ def sweep(*, now: datetime) -> Swept:
     """Do everything that is due at `now`. Safe to run any number of times, at once, and late."""
     fired = fire_due(now=now)
     lapsed, lapse_failures = _each(
-        Clock.objects.filter(kind="SUPPLEMENT", status=Clock.Status.RUNNING, due_at__lte=now)
+        Clock.objects.filter(kind__in=list(LAPSES), status=Clock.Status.RUNNING, due_at__lte=now)
         .order_by("due_at")
         .values_list("case_id", flat=True)[:AT_ONCE],
         lambda case_id: _lapse(case_id, now),
@@ -48,20 +55,26 @@ def sweep(*, now: datetime) -> Swept:
         .values_list("pk", flat=True)[:AT_ONCE],
         lambda case_id: _decide(case_id, away, now),
     )
+    carried, carry_failures = _each(
+        TransferCase.objects.filter(auto_at__lte=now).order_by("auto_at").values_list("pk", flat=True)[:AT_ONCE],
+        lambda case_id: _carry(case_id, away, now),
+    )
     return Swept(
         fired=fired,
         lapsed=lapsed,
         decided=decided,
-        failed=lapse_failures + decide_failures,
-        truncated=AT_ONCE in (lapsed + lapse_failures, decided + decide_failures),
+        carried=carried,
+        failed=lapse_failures + decide_failures + carry_failures,
+        truncated=AT_ONCE in (lapsed + lapse_failures, decided + decide_failures, carried + carry_failures),
     )
 
 
 def _lapse(case_id: int, now: datetime) -> bool:
-    """End a case whose supplement did not come (W-05). Truth is re-read: a supplement that came in time wins."""
+    """End a case for which the applicant did nothing in time. Truth is re-read: what came in time wins."""
     case = TransferCase.objects.get(pk=case_id)
+    reason = LAPSES["RETURN" if case.state == State.RETURNED else "SUPPLEMENT"]
     try:
-        perform(case, "lapse", SYSTEM, version=case.version, reason="W-05", now=now)
+        perform(case, "lapse", SYSTEM, version=case.version, reason=reason, now=now)
     except Refusal as error:
         if error.code not in ("J-STALE", "J-NOT-NOW"):
             raise
@@ -75,10 +88,22 @@ def _decide(case_id: int, away: set[str], now: datetime) -> bool:
     areas = {case.outbound_area_id, case.inbound_area_id}
     if areas & away:
         return False
-    if decide(case_id, now=now).state == State.SUBMITTED:
+    if decide(case_id, now=now).state in (State.SUBMITTED, State.MANUAL_CHECK):
         away |= areas
         return False
     return True
+
+
+def _carry(case_id: int, away: set[str], now: datetime) -> bool:
+    """Go on with one automatic case; whether it has been carried to the inbound side. As above for silent areas."""
+    case = TransferCase.objects.only("outbound_area_id", "inbound_area_id").get(pk=case_id)
+    areas = {case.outbound_area_id, case.inbound_area_id}
+    if areas & away:
+        return False
+    case = carry(case_id, now=now)
+    if case.auto_at is not None:
+        away |= areas
+    return case.state in (State.RELATION_DONE, State.COMPLETED)
 
 
 def _each(ids: Iterable[int], do: Callable[[int], bool]) -> tuple[int, int]:

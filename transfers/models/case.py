@@ -7,17 +7,23 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
-from django_fsm import FSMField
+from django_fsm import GET_STATE, FSMField
 
 from accounts.crypto import EncryptedTextField
 from transfers.models.guards import GuardedQuerySet
 from transfers.models.labels import said_later
-from transfers.models.moves import Step, declared, move
-from transfers.rules.parties import Applicant, Channel, Named, Role, Scheme, Side
+from transfers.models.moves import Field, Step, declared, move
+from transfers.rules.parties import Applicant, Channel, EnrolmentStatus, Named, Role, Scheme, Side
 from transfers.rules.routes import STATES, State, StateInfo
 
 S = State
 TERMINAL = [state.value for state in State if state.info.terminal]
+# Where a case can still be taken back or ended: accepted, and the record not yet taken over.
+OPEN_WORK = (
+    *(S.ACCEPTED, S.OUT_PROCESSING, S.OUT_SUPPLEMENT, S.OUT_REVIEW, S.RETURNED),
+    *(S.INFO_SENT, S.IN_PROCESSING, S.IN_QUERY, S.QUERY_REVIEW, S.IN_REVIEW),
+)
+_YES_NO = (("no", Named("否", "No")), ("yes", Named("是", "Yes")))
 
 
 class TransferCase(models.Model):
@@ -63,6 +69,12 @@ class TransferCase(models.Model):
     )
     applicant_name = models.CharField(_("Applicant's name"), max_length=80, blank=True)
     employer_code = models.CharField(_("Employer code"), max_length=18, blank=True)
+    agent_relation = models.CharField(_("Agent's relation to the person"), max_length=20, blank=True)
+    agent_phone = EncryptedTextField(
+        context="case.agent_phone", blank=True, default="", verbose_name=_("Agent's phone")
+    )
+    # Given at windows that still ask for it (certificate_required).
+    certificate_number = models.CharField(_("Enrolment certificate"), max_length=40, blank=True)
     channel = models.CharField(_("Channel"), max_length=12, choices=[(c.value, said_later(c.named)) for c in Channel])
     partner = models.ForeignKey("transfers.Partner", models.PROTECT, null=True, related_name="+")
     remarks = models.CharField(_("Remarks"), max_length=500, blank=True)
@@ -77,6 +89,10 @@ class TransferCase(models.Model):
     failures = models.JSONField(default=list)
     precheck_attempts = models.PositiveSmallIntegerField(default=0)
     precheck_at = models.DateTimeField(null=True)
+    # {area code: null until that area has answered by hand, then what it said}.
+    by_hand = models.JSONField(default=dict)
+    # When the system next carries the case by itself, where the province has no review or asks for no application.
+    auto_at = models.DateTimeField(null=True)
 
     acts = models.CharField(_("Side that must act"), max_length=10, default=Side.SYSTEM.value)
     holder = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+", verbose_name=_("With"))
@@ -93,6 +109,10 @@ class TransferCase(models.Model):
     supplement_reason = models.CharField(max_length=4, blank=True)
     supplement_note = models.CharField(max_length=500, blank=True)
     supplement_count = models.PositiveSmallIntegerField(default=0)
+    return_reason = models.CharField(max_length=4, blank=True)
+    return_note = models.CharField(max_length=500, blank=True)
+    # Where the case stood when its withdrawal was asked for: refused, it goes back there.
+    held_state = models.CharField(max_length=20, blank=True)
     end_reason = models.CharField(max_length=4, blank=True)
 
     objects = GuardedQuerySet.as_manager()
@@ -133,6 +153,7 @@ class TransferCase(models.Model):
             models.Index(fields=["inbound_agency", "due_at", "id"], name="case_inbound"),
             models.Index(fields=["owner", "due_at"], name="case_owner", condition=Q(closed_at__isnull=True)),
             models.Index(fields=["precheck_at"], name="case_precheck", condition=Q(precheck_at__isnull=False)),
+            models.Index(fields=["auto_at"], name="case_auto", condition=Q(auto_at__isnull=False)),
             models.Index(fields=["name"], name="case_name", opclasses=["varchar_pattern_ops"]),
         ]
         triggers = [
@@ -197,8 +218,7 @@ class TransferCase(models.Model):
 
     @move(
         state,
-        source=[S.SUBMITTED],
-        target=S.SUBMITTED,
+        ways={S.SUBMITTED: S.SUBMITTED, S.MANUAL_CHECK: S.MANUAL_CHECK},
         zh="登记系统未应答，稍后重试",
         en="A registry does not answer; try again later",
         side=Side.SYSTEM,
@@ -210,6 +230,68 @@ class TransferCase(models.Model):
     @move(
         state,
         source=[S.SUBMITTED],
+        target=S.MANUAL_CHECK,
+        zh="长时间未应答，转人工核验",
+        en="No answer for long; have it checked by hand",
+        side=Side.SYSTEM,
+        public=Named("一地系统长时间没有应答，转人工核验", "One area's system does not answer; its staff now check"),
+    )
+    def ask_by_hand(self, step: Step) -> None:
+        self.by_hand = dict.fromkeys(step.data["silent"])
+        self.precheck_attempts += 1
+        self.precheck_at = step.data["again_at"]
+        self.outbound_policy_id = step.data["outbound_policy_id"]
+        self.inbound_policy_id = step.data["inbound_policy_id"]
+
+    @move(
+        state,
+        source=[S.MANUAL_CHECK],
+        target=S.MANUAL_CHECK,
+        zh="录入人工核验结果",
+        en="Enter what was found by hand",
+        side=Side.OUT,
+        either=True,
+        holding=True,
+        roles=(Role.OUT_HANDLER, Role.IN_HANDLER, Role.SUPERVISOR),
+        fields=(
+            Field(
+                "status",
+                "choice",
+                "参保状态",
+                "Enrolment status",
+                options=tuple((status.value, status.named) for status in EnrolmentStatus),
+            ),
+            Field("retired", "choice", "是否已退休", "Retired", options=_YES_NO),
+            Field("arrears", "choice", "是否欠费", "In arrears", options=_YES_NO),
+            Field("open_claims", "choice", "有无未结算费用", "Unsettled costs", options=_YES_NO),
+        ),
+        note=True,
+    )
+    def answer_by_hand(self, step: Step) -> None:
+        area = self.inbound_area_id if self.acts == Side.IN else self.outbound_area_id
+        self.by_hand = {**self.by_hand, area: dict(step.data)}
+        self.precheck_at = step.now
+
+    @move(
+        state,
+        source=[S.SUBMITTED, S.MANUAL_CHECK],
+        target=S.WITHDRAWN,
+        zh="撤回申请",
+        en="Take the application back",
+        side=Side.APPLICANT,
+        roles=(Role.OUT_HANDLER, Role.IN_HANDLER),
+        reasons="withdraw",
+        tone="warn",
+        note=True,
+        public=Named("申请已撤回", "Application taken back"),
+    )
+    def withdraw_application(self, step: Step) -> None:
+        self.end_reason = step.reason
+        self.precheck_at = None
+
+    @move(
+        state,
+        source=[S.SUBMITTED, S.MANUAL_CHECK],
         target=S.NOT_ACCEPTED,
         zh="不予受理",
         en="Refuse",
@@ -222,7 +304,7 @@ class TransferCase(models.Model):
 
     @move(
         state,
-        source=[S.SUBMITTED],
+        source=[S.SUBMITTED, S.MANUAL_CHECK],
         target=S.ACCEPTED,
         zh="受理",
         en="Accept",
@@ -235,6 +317,7 @@ class TransferCase(models.Model):
         self.accepted_at = step.now
         self.outbound_policy_id = step.data["outbound_policy_id"]
         self.inbound_policy_id = step.data["inbound_policy_id"]
+        self.auto_at = step.data["auto_at"]
 
     # --- outbound side (Art. 9, first sentence) --------------------------------------------------
 
@@ -246,10 +329,12 @@ class TransferCase(models.Model):
         en="Claim",
         side=Side.OUT,
         roles=(Role.OUT_HANDLER,),
+        claims=True,
         public=Named("转出地开始办理", "The outbound area has begun"),
     )
     def claim_out(self, step: Step) -> None:
         self.owner_id = step.user_id
+        self.auto_at = None
 
     @move(
         state,
@@ -343,19 +428,102 @@ class TransferCase(models.Model):
     def provide_supplement(self, step: Step) -> None:
         pass
 
+    # --- return, forwarding, a limit that the applicant let pass -----------------------------------
+
     @move(
         state,
-        source=[S.OUT_SUPPLEMENT],
+        source=[S.ACCEPTED, S.OUT_PROCESSING, S.OUT_REVIEW],
+        target=S.RETURNED,
+        zh="退回（可处理后重新提交）",
+        en="Return, to be repaired",
+        side=Side.OUT,
+        roles=(Role.SUPERVISOR,),
+        reasons="return_soft",
+        note=True,
+        tone="warn",
+        public=Named("转出地已退回，请处理后重新提交", "Returned by the outbound area; repair it and resubmit"),
+    )
+    def return_soft(self, step: Step) -> None:
+        self.return_reason, self.return_note = step.reason, step.note
+        self.owner_id = self.auto_at = None
+
+    @move(
+        state,
+        source=[S.ACCEPTED, S.OUT_PROCESSING, S.OUT_REVIEW],
         target=S.TERMINATED,
-        zh="逾期未补正，终止办理",
-        en="Not supplemented in time; end",
+        zh="退回（不能继续办理）",
+        en="Return for good",
+        side=Side.OUT,
+        roles=(Role.SUPERVISOR,),
+        reasons="return_hard",
+        note=True,
+        tone="warn",
+        public=Named("转出地已退回，本次申请终止", "Returned by the outbound area; this application has ended"),
+    )
+    def return_hard(self, step: Step) -> None:
+        self.return_reason, self.return_note = step.reason, step.note
+        self.end_reason = step.reason
+        self.owner_id = self.auto_at = None
+
+    @move(
+        state,
+        source=[S.RETURNED],
+        target=S.ACCEPTED,
+        zh="已处理，重新提交",
+        en="Repaired; resubmit",
+        side=Side.APPLICANT,
+        roles=(Role.OUT_HANDLER, Role.IN_HANDLER),
+        note=True,
+        public=Named("退回事项已处理，重新受理", "Repaired and accepted again"),
+    )
+    def resubmit(self, step: Step) -> None:
+        pass
+
+    @move(
+        state,
+        source=[S.ACCEPTED, S.OUT_PROCESSING],
+        target=S.ACCEPTED,
+        zh="转办至正确的转出地",
+        en="Forward to the right outbound area",
+        side=Side.OUT,
+        roles=(Role.SUPERVISOR,),
+        reasons="forward",
+        note=True,
+        tone="warn",
+        fields=(Field("area", "area", "正确的转出统筹区", "The right outbound area"),),
+        public=Named("已转办至正确的转出地，时限继续计算", "Forwarded to the right outbound area; the limit runs on"),
+    )
+    def forward(self, step: Step) -> None:
+        self.owner_id = self.auto_at = None
+
+    @move(
+        state,
+        source=[S.OUT_SUPPLEMENT, S.RETURNED],
+        target=S.TERMINATED,
+        zh="超过期限未处理，终止办理",
+        en="Not dealt with in time; end",
         side=Side.SYSTEM,
-        reasons="end",
-        public=Named("逾期未补正，本次申请终止", "Not supplemented in time; this application has ended"),
+        reasons="lapse",
+        public=Named("超过期限未处理，本次申请终止", "Not dealt with in time; this application has ended"),
     )
     def lapse(self, step: Step) -> None:
         self.end_reason = step.reason
         self.owner_id = None
+
+    @move(
+        state,
+        ways={S.OUT_PROCESSING: S.OUT_PROCESSING, S.IN_PROCESSING: S.IN_PROCESSING},
+        zh="改派经办人",
+        en="Reassign",
+        side=Side.OUT,
+        either=True,
+        holding=True,
+        roles=(Role.SUPERVISOR,),
+        fields=(Field("to", "member", "改派给", "Reassign to"),),
+        tone="plain",
+    )
+    def reassign(self, step: Step) -> None:
+        pass
 
     # --- inbound side (Art. 9, second sentence) --------------------------------------------------
 
@@ -367,10 +535,12 @@ class TransferCase(models.Model):
         en="Claim",
         side=Side.IN,
         roles=(Role.IN_HANDLER,),
+        claims=True,
         public=Named("转入地开始办理", "The inbound area has begun"),
     )
     def claim_in(self, step: Step) -> None:
         self.owner_id = step.user_id
+        self.auto_at = None
 
     @move(
         state,
@@ -425,6 +595,224 @@ class TransferCase(models.Model):
     def approve_in(self, step: Step) -> None:
         self.in_reviewer_id = step.user_id
         self.owner_id = None
+
+    # --- clarification: the inbound side doubts the sheet -------------------------------------------
+
+    @move(
+        state,
+        source=[S.IN_PROCESSING],
+        target=S.IN_QUERY,
+        zh="向转出地提出疑问",
+        en="Query the sheet",
+        side=Side.IN,
+        roles=(Role.IN_HANDLER,),
+        owned=True,
+        reasons="clarify",
+        note=True,
+        tone="warn",
+        fields=(Field("items", "items", "有疑问的栏目", "The places in doubt"),),
+        public=Named("转入地对信息表有疑问，转出地核对中，转入时限暂停计算", "Queried with the outbound area; paused"),
+    )
+    def raise_query(self, step: Step) -> None:
+        self.in_handler_id = step.user_id
+        self.in_reviewer_id = None
+        self.owner_id = None
+
+    @move(
+        state,
+        ways={S.IN_QUERY: S.QUERY_REVIEW, S.REOPENED: S.RECTIFY_REVIEW},
+        zh="更正信息表并提交复核",
+        en="Correct the sheet and send it to review",
+        side=Side.OUT,
+        roles=(Role.OUT_HANDLER,),
+        note=True,
+        fields=(Field("changes", "changes", "更正内容", "What shall stand there"),),
+    )
+    def prepare_correction(self, step: Step) -> None:
+        self.out_handler_id = step.user_id
+        self.out_reviewer_id = None
+
+    @move(
+        state,
+        ways={S.QUERY_REVIEW: S.IN_QUERY, S.RECTIFY_REVIEW: S.REOPENED},
+        zh="退回更正",
+        en="Send the correction back",
+        side=Side.OUT,
+        roles=(Role.OUT_REVIEWER,),
+        four_eyes=("out_handler_id",),
+        reasons="send_back",
+        note=True,
+        tone="warn",
+    )
+    def send_back_correction(self, step: Step) -> None:
+        pass
+
+    @move(
+        state,
+        ways={S.QUERY_REVIEW: S.IN_PROCESSING, S.RECTIFY_REVIEW: S.INFO_SENT},
+        zh="复核通过，签发更正后的信息表",
+        en="Approve and seal the corrected sheet",
+        side=Side.OUT,
+        roles=(Role.OUT_REVIEWER,),
+        four_eyes=("out_handler_id",),
+        public=Named("转出地已更正信息表", "The outbound area has issued a corrected sheet"),
+    )
+    def approve_correction(self, step: Step) -> None:
+        self.out_reviewer_id = step.user_id
+        self._back_to_inbound()
+
+    @move(
+        state,
+        ways={S.IN_QUERY: S.IN_PROCESSING, S.REOPENED: S.INFO_SENT},
+        zh="确认信息表无误",
+        en="Confirm that the sheet is right",
+        side=Side.OUT,
+        roles=(Role.OUT_REVIEWER,),
+        note=True,
+        tone="plain",
+        public=Named("转出地已确认信息表无误", "The outbound area has confirmed the sheet"),
+    )
+    def confirm_correct(self, step: Step) -> None:
+        self._back_to_inbound()
+
+    def _back_to_inbound(self) -> None:
+        """Answered: back to whoever asked. After a reopening somebody of the inbound side takes it up anew."""
+        self.owner_id = self.in_handler_id if self.state in (S.IN_QUERY, S.QUERY_REVIEW) else None
+
+    # --- withdrawal: asked for by the applicant, answered by the side that has the case --------------
+
+    @move(
+        state,
+        source=OPEN_WORK,
+        target=S.WITHDRAW_REQUESTED,
+        zh="申请撤销",
+        en="Ask to withdraw",
+        side=Side.APPLICANT,
+        roles=(Role.OUT_HANDLER, Role.IN_HANDLER),
+        reasons="withdraw",
+        note=True,
+        tone="warn",
+        public=Named("已申请撤销，等待经办机构答复", "Withdrawal asked for; the agency is to answer"),
+    )
+    def request_withdrawal(self, step: Step) -> None:
+        self.held_state = self.state
+        self.end_reason = step.reason
+        self.auto_at = None
+
+    @move(
+        state,
+        source=[S.WITHDRAW_REQUESTED],
+        target=S.WITHDRAWN,
+        zh="同意撤销",
+        en="Grant the withdrawal",
+        side=Side.OUT,
+        either=True,
+        holding=True,
+        roles=(Role.OUT_HANDLER, Role.OUT_REVIEWER, Role.IN_HANDLER, Role.IN_REVIEWER),
+        confirm=Named(
+            "业务将终止；已锁定的余额退回原账户。",
+            "The case ends; a balance that was fixed goes back to its account.",
+        ),
+        public=Named("已同意撤销", "Withdrawal granted"),
+    )
+    def grant_withdrawal(self, step: Step) -> None:
+        self.owner_id = None
+
+    @move(
+        state,
+        source=[S.WITHDRAW_REQUESTED],
+        target=GET_STATE(lambda case, step: case.held_state, states=OPEN_WORK),
+        zh="不同意撤销，继续办理",
+        en="Refuse the withdrawal; go on",
+        side=Side.OUT,
+        either=True,
+        holding=True,
+        roles=(Role.OUT_HANDLER, Role.OUT_REVIEWER, Role.IN_HANDLER, Role.IN_REVIEWER),
+        reasons="withdrawal_refused",
+        note=True,
+        tone="warn",
+        public=Named("不同意撤销，继续办理", "Withdrawal refused; work goes on"),
+    )
+    def refuse_withdrawal(self, step: Step) -> None:
+        self.end_reason = ""
+
+    # --- ends before its time, and errors found after the end ----------------------------------------
+
+    @move(
+        state,
+        source=OPEN_WORK,
+        target=S.TERMINATED,
+        zh="终止办理",
+        en="End the case",
+        side=Side.OUT,
+        either=True,
+        holding=True,
+        roles=(Role.SUPERVISOR,),
+        reasons="terminate",
+        note=True,
+        tone="warn",
+        confirm=Named(
+            "业务将终止，不能恢复；已锁定的余额退回原账户。",
+            "The case ends for good; a balance that was fixed goes back to its account.",
+        ),
+        public=Named("业务已终止", "The case has been ended"),
+    )
+    def terminate(self, step: Step) -> None:
+        self.end_reason = step.reason
+        self.owner_id = self.auto_at = None
+
+    @move(
+        state,
+        source=[S.COMPLETED],
+        target=S.REOPENED,
+        zh="办结后更正",
+        en="Reopen to rectify",
+        side=Side.OUT,
+        either=True,
+        roles=(Role.SUPERVISOR,),
+        reasons="clarify",
+        note=True,
+        tone="warn",
+        public=Named("办结后发现差错，重新打开更正", "A fault was found after completion; reopened to put it right"),
+    )
+    def reopen(self, step: Step) -> None:
+        self.out_handler_id = self.out_reviewer_id = self.in_handler_id = self.in_reviewer_id = None
+
+    # --- without review or application, where the province says so (in_province_mode) -----------------
+
+    @move(
+        state,
+        source=[S.ACCEPTED],
+        target=S.INFO_SENT,
+        zh="自动转出",
+        en="Carry the outbound part automatically",
+        side=Side.SYSTEM,
+        public=Named("转出地已自动办结转出", "The outbound part was carried automatically"),
+    )
+    def auto_out(self, step: Step) -> None:
+        pass
+
+    @move(
+        state,
+        source=[S.INFO_SENT],
+        target=S.RELATION_DONE,
+        zh="自动转入",
+        en="Carry the inbound part automatically",
+        side=Side.SYSTEM,
+        public=Named("转入地已自动接续您的缴费年限", "The inbound area has taken over your months automatically"),
+    )
+    def auto_in(self, step: Step) -> None:
+        self.auto_at = None
+
+    @move(
+        state,
+        ways={S.ACCEPTED: S.ACCEPTED, S.INFO_SENT: S.INFO_SENT},
+        zh="自动办理未成",
+        en="Could not be carried automatically",
+        side=Side.SYSTEM,
+    )
+    def auto_defer(self, step: Step) -> None:
+        self.auto_at = step.data["again_at"]
 
     # --- the end ---------------------------------------------------------------------------------
 

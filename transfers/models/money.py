@@ -66,7 +66,9 @@ class Remittance(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["holder", "state"], name="remittance_open", condition=~Q(state__in=["NONE", "CREDITED"])
+                fields=["holder", "state"],
+                name="remittance_open",
+                condition=~Q(state__in=[s.value for s in MoneyState if s.info.settled]),
             ),
         ]
         triggers = [
@@ -212,6 +214,30 @@ class Remittance(models.Model):
     def credit_account(self, step: Step) -> None:
         self.crediter_id = step.user_id
         self.credited_at = step.now
+
+    @move(
+        state,
+        source=[M.NONE],
+        target=M.KEPT,
+        zh="余额保留原账户",
+        en="Keep the balance where it is",
+        side=Side.SYSTEM,
+        public=Named("余额按规定保留在原账户，可继续使用", "By the area's rule the balance stays where it is"),
+    )
+    def keep(self, step: Step) -> None:
+        self.amount_fen = step.data["amount_fen"]
+
+    @move(
+        state,
+        source=[M.FROZEN, M.REMIT_REVIEW],
+        target=M.RELEASED,
+        zh="解除锁定",
+        en="Release the balance",
+        side=Side.SYSTEM,
+        public=Named("余额已退回原账户", "The balance is back in its account"),
+    )
+    def release(self, step: Step) -> None:
+        pass
 
 
 MOVES: dict[str, Declared] = {**CASE_MOVES, **declared(Remittance, "money")}

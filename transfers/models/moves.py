@@ -6,42 +6,52 @@ diagram and the tests read it through `MOVES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django_fsm import transition
+from django_fsm import GET_STATE, transition
 
 from transfers.rules.parties import Named, Role, Side
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a step asks for. `kind`: text, money (yuan with two decimals, kept in fen), date."""
+    """One thing that a step asks for.
+
+    `kind`: text, money (yuan with two decimals, kept in fen), date, choice (one of `options`), area (a code of six
+    digits), member (the username of a colleague), changes (an object: what a corrected sheet shall say) or items (a
+    list of {"field", "note"}: the places of a sheet that are in doubt).
+    """
 
     name: str
     kind: str
     zh: str
     en: str
     required: bool = True
+    options: tuple[tuple[str, Named], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """What is declared with a transition, beside its source and target.
 
-    `roles`: any one of them, in the agency of `side`. `four_eyes`: columns holding people who may not take this step.
-    `owned`: only the person who claimed the case. `reasons`: the closed list to choose from. `public`: a
-    line for the person's history. Where the side is the applicant, `roles` may take the step at a window.
+    `roles`: any one of them, in the agency of `side`. `either`: both agencies may take it; `holding`: only the one on
+    whose desk the case lies. `four_eyes`: columns holding people who may not take this step. `owned`: only the person
+    who claimed the case; `claims`: whoever takes it claims the case. `reasons`: the closed list to choose from.
+    `public`: a line for the person's history. Where the side is the applicant, `roles` may take the step at a window.
     """
 
     zh: str
     en: str
     side: Side
     roles: tuple[Role, ...] = ()
+    either: bool = False
+    holding: bool = False
     four_eyes: tuple[str, ...] = ()
     owned: bool = False
+    claims: bool = False
     reasons: str = ""
     note: bool = False
     fields: tuple[Field, ...] = ()
@@ -53,23 +63,24 @@ class Move:
     def named(self) -> Named:
         return Named(self.zh, self.en)
 
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides whose agency may take this step."""
+        return (Side.OUT, Side.IN) if self.either or self.side is Side.APPLICANT else (self.side,)
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A transition as it was declared: `machine` is `case` or `money`."""
+    """A transition as it was declared: `machine` is `case` or `money`, `ways` all its (source, target)."""
 
     name: str
     machine: str
-    sources: tuple[str, ...]
-    target: str
+    ways: tuple[tuple[str, str], ...]
     move: Move
 
     @property
-    def claims(self) -> bool:
-        """Whether somebody of a side takes up work by this step that nobody owns yet."""
-        return (
-            self.machine == "case" and self.move.side in (Side.OUT, Side.IN) and not (self.move.owned or self.reviews)
-        )
+    def sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(source for source, _target in self.ways))
 
     @property
     def reviews(self) -> bool:
@@ -89,15 +100,24 @@ class Step:
 
 
 def move(
-    state_field: Any, *, source: Sequence[str], target: str, **said: Any
+    state_field: Any,
+    *,
+    ways: Mapping[str, str] | None = None,
+    source: Sequence[str] = (),
+    target: str | GET_STATE = "",
+    **said: Any,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """django-fsm's `transition` with a `Move` beside it."""
-    return transition(
-        field=state_field,
-        source=list(source),
-        target=target,
-        custom={"move": Move(**said)},
-    )
+    """django-fsm's `transition` with a `Move` beside it: from any `source` to one `target`, or by `ways`."""
+    custom = {"move": Move(**said)}
+    pairs: Iterable[tuple[str, str | GET_STATE]] = ways.items() if ways else ((start, target) for start in source)
+    declared_ways = list(pairs)
+
+    def declare(method: Callable[..., None]) -> Callable[..., None]:
+        for start, end in declared_ways:
+            method = transition(field=state_field, source=start, target=end, custom=custom)(method)
+        return method
+
+    return declare
 
 
 def declared(model: type, machine: str) -> dict[str, Declared]:
@@ -108,12 +128,15 @@ def declared(model: type, machine: str) -> dict[str, Declared]:
         if meta is None:
             continue
         entries = meta.transitions
-        first = next(iter(entries.values()))
         table[name] = Declared(
             name=name,
             machine=machine,
-            sources=tuple(str(source) for source in entries),
-            target=str(first.target),
-            move=first.custom["move"],
+            ways=tuple((str(start), end) for start, entry in entries.items() for end in _ends(entry.target)),
+            move=next(iter(entries.values())).custom["move"],
         )
     return table
+
+
+def _ends(target: Any) -> list[str]:
+    """Every state that a transition may lead to: one, or those that the row itself chooses from."""
+    return [str(end) for end in (target.allowed_states if isinstance(target, GET_STATE) else [target])]

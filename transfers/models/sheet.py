@@ -21,7 +21,8 @@ class Sheet(models.Model):
     version = models.PositiveSmallIntegerField(_("Version"), default=1)
     content = models.JSONField()
     digest = models.CharField(max_length=64)
-    prepared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    # Empty on both where the province has no review: the system prepared and sealed it.
+    prepared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     prepared_at = models.DateTimeField()
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     sealed_at = models.DateTimeField(null=True)
@@ -34,12 +35,15 @@ class Sheet(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["case", "version"], name="sheet_version_once"),
             models.CheckConstraint(
-                name="sheet_four_eyes", condition=Q(approved_by__isnull=True) | ~Q(approved_by=F("prepared_by"))
+                name="sheet_four_eyes",
+                condition=Q(approved_by__isnull=True)
+                | (Q(prepared_by__isnull=False) & ~Q(approved_by=F("prepared_by"))),
             ),
             models.CheckConstraint(
                 name="sheet_sealed_whole",
                 condition=Q(sealed_at__isnull=True, seal__isnull=True, approved_by__isnull=True)
-                | Q(sealed_at__isnull=False, seal__isnull=False, approved_by__isnull=False),
+                | Q(sealed_at__isnull=False, seal__isnull=False, approved_by__isnull=False)
+                | Q(sealed_at__isnull=False, seal__isnull=False, prepared_by__isnull=True),
             ),
         ]
         triggers = [

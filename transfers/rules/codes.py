@@ -51,7 +51,7 @@ PRECHECK = _list(
         "Contributions are in arrears in the outbound area",
         remedy_zh="请联系原单位或转出地税务、医保部门缴清欠费后再申请。",
         remedy_en="Have the arrears paid in the outbound area, then apply again.",
-        basis="转出地规定（arrears_rule）",
+        basis="转出地规定",
     ),
     Reason(
         "V-O-04",
@@ -76,7 +76,7 @@ PRECHECK = _list(
         "Unsettled medical costs, or in hospital, in the outbound area",
         remedy_zh="请先在转出地结清医疗费用或办理出院结算后再申请。",
         remedy_en="Settle the medical costs, or leave hospital, in the outbound area, then apply again.",
-        basis="转出地规定（open_claims_rule）",
+        basis="转出地规定",
     ),
     Reason(
         "V-O-07",
@@ -179,6 +179,16 @@ PRECHECK = _list(
         remedy_en="Ask the agency to merge the person numbers, then apply again.",
         basis=f"{ART} 第八条",
     ),
+    Reason(
+        "V-P-05",
+        "登记为死亡",
+        "Registered as dead",
+        hard=True,
+        remedy_zh="不再办理转移；个人账户余额可由继承人向转出地经办机构申请继承。如登记有误，请联系登记有误的一方更正。",
+        remedy_en="There is no transfer; heirs can claim the balance from the outbound agency. "
+        "If the entry is wrong, have that agency correct it.",
+        basis=f"{ART} 第二条；国发〔1998〕44号",
+    ),
 )
 UNAVAILABLE = Reason(
     "V-S-01",
@@ -213,6 +223,82 @@ MONEY = _list(
     Reason("F-07", "重复汇款", "Paid twice"),
     Reason("F-08", "收款账户已变更", "The receiving account has changed"),
 )
+RETURN = _list(
+    Reason(
+        "R-01",
+        "转出地参保状态已恢复",
+        "The outbound enrolment has become active again",
+        remedy_zh="请先在转出地重新办理停保，再在期限内重新提交。",
+        remedy_en="Have the outbound enrolment suspended again, then resubmit before the date shown.",
+        basis=f"{ART} 第五条",
+    ),
+    Reason(
+        "R-02",
+        "选错统筹区",
+        "The wrong pooling area was chosen",
+        remedy_zh="请与转入地核对正确的转出统筹区；由转出地转办的，您无需操作。",
+        remedy_en="Settle the right outbound area with the inbound side; if the case is forwarded, do nothing.",
+        basis=f"{ART} 第三条",
+    ),
+    Reason(
+        "R-03",
+        "参保人已死亡",
+        "The person has died",
+        hard=True,
+        remedy_zh="个人账户余额由继承人按转出地规定办理。",
+        remedy_en="Heirs claim the balance of the account under the outbound area's rules.",
+        basis=f"{ART} 第二条",
+    ),
+    Reason(
+        "R-04",
+        "已达到或办理退休",
+        "Retired, or past retirement",
+        hard=True,
+        remedy_zh="退休人员不转移医保关系；异地居住可办理异地就医备案。",
+        remedy_en="Retired people are not transferred; register for care in another area instead.",
+        basis=f"{ART} 第二条",
+    ),
+    Reason(
+        "R-05",
+        "账户被司法或稽核冻结",
+        "The account is frozen by a court or an audit",
+        remedy_zh="请在期限内解除冻结后重新提交；原因可向转出地经办机构查询。",
+        remedy_en="Have the account released before the date shown, then resubmit; the outbound agency knows why.",
+        basis="转出地规定",
+    ),
+    Reason(
+        "R-06",
+        "历史缴费数据缺失",
+        "Earlier contribution records are missing",
+        remedy_zh="请与转出地经办机构补齐历史缴费记录后重新提交。",
+        remedy_en="Have the earlier records completed by the outbound agency, then resubmit.",
+        basis=f"{ART} 第九条",
+    ),
+    Reason(
+        "R-07",
+        "重复的转移申请通知",
+        "A repeated transfer notice",
+        hard=True,
+        remedy_zh="请查询原转移业务的进度，无需另行申请。",
+        remedy_en="Look up the earlier case; there is no need for another.",
+        basis=f"{ART} 第六条",
+    ),
+)
+CLARIFY = _list(
+    Reason("C-01", "月数与缴费时段不符", "The months do not agree with the periods"),
+    Reason("C-02", "缴费时段相互重叠", "Contribution periods overlap"),
+    Reason("C-03", "与转入地本地缴费重叠", "Overlaps with months paid in the inbound area"),
+    Reason("C-04", "余额与到账金额不符", "The balance differs from the money received"),
+    Reason("C-05", "电子签章无效", "The electronic seal is not valid"),
+    Reason("C-06", "基本信息不符", "Personal details do not agree"),
+    Reason("C-07", "险种或统账类别错误", "Scheme or kind of account is wrong"),
+    Reason("C-08", "缺页或缺字段", "A page or a field is missing"),
+)
+WITHDRAWAL_REFUSED = _list(
+    Reason("N-01", "余额已经划出或正在划转", "The balance has been sent, or is being sent"),
+    Reason("N-02", "无法确认撤回是本人意愿", "It cannot be confirmed that the person wants this"),
+    Reason("N-09", "其他", "Other"),
+)
 END = _list(
     Reason("W-01", "本人撤回", "Withdrawn by the person"),
     Reason("W-02", "改选转入地", "Another inbound area chosen"),
@@ -220,14 +306,38 @@ END = _list(
     Reason("W-04", "死亡", "Death"),
     Reason("W-05", "超过期限未补正", "Not supplemented in time"),
     Reason("W-06", "系统重复", "Duplicate"),
+    Reason("W-07", "已办理退休", "Retired"),
+    Reason("W-08", "退回后超过期限未处理", "Returned and not repaired in time"),
     Reason("W-09", "其他", "Other"),
 )
-LISTS = {"supplement": SUPPLEMENT, "send_back": SEND_BACK, "money": MONEY, "end": END}
+
+
+def _some(reasons: dict[str, Reason], *codes: str) -> dict[str, Reason]:
+    return {code: reasons[code] for code in codes}
+
+
+# The closed list that a step names -> what may be chosen there.
+LISTS = {
+    "supplement": SUPPLEMENT,
+    "send_back": SEND_BACK,
+    "money": MONEY,
+    "clarify": CLARIFY,
+    "return_soft": {code: reason for code, reason in RETURN.items() if not reason.hard},
+    "return_hard": {code: reason for code, reason in RETURN.items() if reason.hard},
+    "forward": _some(RETURN, "R-02"),
+    "withdraw": _some(END, "W-01", "W-02", "W-03"),
+    "withdrawal_refused": WITHDRAWAL_REFUSED,
+    "terminate": _some(END, "W-03", "W-04", "W-06", "W-07", "W-09"),
+    "lapse": _some(END, "W-05", "W-08"),
+}
 ALL: dict[str, Reason] = {
     **PRECHECK,
     UNAVAILABLE.code: UNAVAILABLE,
     **SUPPLEMENT,
     **SEND_BACK,
+    **RETURN,
+    **CLARIFY,
     **MONEY,
+    **WITHDRAWAL_REFUSED,
     **END,
 }

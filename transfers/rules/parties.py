@@ -104,6 +104,29 @@ _STATUSES = {
 }
 
 
+class Survival(StrEnum):
+    """生存状态 surv_stas."""
+
+    ALIVE = "1"
+    DEAD = "2"
+    IMPRISONED = "3"
+    MISSING = "4"
+    UNKNOWN = "9"
+
+    @property
+    def named(self) -> Named:
+        return _SURVIVAL[self]
+
+
+_SURVIVAL = {
+    Survival.ALIVE: Named("正常", "Alive"),
+    Survival.DEAD: Named("死亡", "Dead"),
+    Survival.IMPRISONED: Named("收监", "Imprisoned"),
+    Survival.MISSING: Named("失踪", "Missing"),
+    Survival.UNKNOWN: Named("不明", "Unknown"),
+}
+
+
 class Applicant(StrEnum):
     """Who files the application (Art. 6)."""
 
@@ -130,6 +153,11 @@ class Channel(StrEnum):
     WINDOW_OUT = "window_out"
     WINDOW_IN = "window_in"
     PARTNER = "partner"
+    AUTOMATIC = "automatic"
+
+    @property
+    def at_window(self) -> bool:
+        return self in (Channel.WINDOW_OUT, Channel.WINDOW_IN)
 
     @property
     def named(self) -> Named:
@@ -141,4 +169,5 @@ _CHANNELS = {
     Channel.WINDOW_OUT: Named("转出地窗口", "Outbound window"),
     Channel.WINDOW_IN: Named("转入地窗口", "Inbound window"),
     Channel.PARTNER: Named("接入平台", "Partner platform"),
+    Channel.AUTOMATIC: Named("免申即享", "Automatic, without application"),
 }

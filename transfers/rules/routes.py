@@ -14,11 +14,20 @@ from transfers.rules.parties import Named, Side
 
 
 class ClockKind(StrEnum):
-    """OUT and IN are the national limits (Art. 9); SUPPLEMENT is the applicant's; FUND watches the money."""
+    """OUT and IN are the national limits (Art. 9); the others are limits of the areas' own policies.
+
+    SUPPLEMENT and RETURN are the applicant's; CORRECTION and RECTIFY the outbound side's, to put a sheet right;
+    WITHDRAWAL and MANUAL the side's that must answer; FUND watches the money.
+    """
 
     OUT = "OUT"
     IN = "IN"
     SUPPLEMENT = "SUPPLEMENT"
+    RETURN = "RETURN"
+    CORRECTION = "CORRECTION"
+    WITHDRAWAL = "WITHDRAWAL"
+    RECTIFY = "RECTIFY"
+    MANUAL = "MANUAL"
     FUND = "FUND"
 
     @property
@@ -30,6 +39,11 @@ _CLOCKS = {
     ClockKind.OUT: Named("转出时限", "Outbound limit"),
     ClockKind.IN: Named("转入时限", "Inbound limit"),
     ClockKind.SUPPLEMENT: Named("补正期限", "Supplement limit"),
+    ClockKind.RETURN: Named("退回处理期限", "Limit to repair a return"),
+    ClockKind.CORRECTION: Named("核对答复期限", "Limit to answer a query"),
+    ClockKind.WITHDRAWAL: Named("撤销答复期限", "Limit to answer a withdrawal"),
+    ClockKind.RECTIFY: Named("更正期限", "Limit to rectify"),
+    ClockKind.MANUAL: Named("人工核验期限", "Limit to check by hand"),
     ClockKind.FUND: Named("资金跟踪", "Money watch"),
 }
 
@@ -46,16 +60,24 @@ class State(StrEnum):
 
     DRAFT = "DRAFT"
     SUBMITTED = "SUBMITTED"
+    MANUAL_CHECK = "MANUAL_CHECK"
     NOT_ACCEPTED = "NOT_ACCEPTED"
     ACCEPTED = "ACCEPTED"
     OUT_PROCESSING = "OUT_PROCESSING"
     OUT_SUPPLEMENT = "OUT_SUPPLEMENT"
     OUT_REVIEW = "OUT_REVIEW"
+    RETURNED = "RETURNED"
     INFO_SENT = "INFO_SENT"
     IN_PROCESSING = "IN_PROCESSING"
+    IN_QUERY = "IN_QUERY"
+    QUERY_REVIEW = "QUERY_REVIEW"
     IN_REVIEW = "IN_REVIEW"
     RELATION_DONE = "RELATION_DONE"
     COMPLETED = "COMPLETED"
+    WITHDRAW_REQUESTED = "WITHDRAW_REQUESTED"
+    WITHDRAWN = "WITHDRAWN"
+    REOPENED = "REOPENED"
+    RECTIFY_REVIEW = "RECTIFY_REVIEW"
     TERMINATED = "TERMINATED"
 
     @property
@@ -65,16 +87,24 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateInfo:
-    """One state. `stage` orders the public line: it never falls without a reason being recorded."""
+    """One state. `stage` orders the public line: it never falls without a reason being recorded.
+
+    `acts` is None where the case itself says which side must act. `desk`: the side on whose desk the case lies while
+    the applicant must act. `holds`: whatever clock ran before is paused here, and the case can go back to where it was.
+    `anew`: the clock of this state starts anew when the turn passes to the other side.
+    """
 
     zh: str
     en: str
     public: Named
     next_step: Named
-    acts: Side
+    acts: Side | None
     stage: int
     clocks: dict[ClockKind, Running] = field(default_factory=dict)
     terminal: bool = False
+    desk: Side = Side.OUT
+    holds: bool = False
+    anew: bool = False
 
 
 _OUT = {ClockKind.OUT: Running.RUNS}
@@ -82,7 +112,6 @@ _IN = {ClockKind.IN: Running.RUNS}
 _WAIT = Named("您不需要做什么，请等候办理。", "You need not do anything; please wait.")
 _NONE = Named("本业务已结束。", "This case is closed.")
 
-# Return, clarification, withdrawal and reopening add their states here and their moves in models/case.py.
 STATES: dict[State, StateInfo] = {
     State.DRAFT: StateInfo("草稿", "Draft", Named("草稿", "Draft"), _WAIT, Side.APPLICANT, 0),
     State.SUBMITTED: StateInfo(
@@ -92,6 +121,19 @@ STATES: dict[State, StateInfo] = {
         Named("系统正在向两地核对，通常很快有结果。", "Both areas are being asked; this usually takes a moment."),
         Side.SYSTEM,
         1,
+    ),
+    State.MANUAL_CHECK: StateInfo(
+        "待人工核验",
+        "To be checked by hand",
+        Named("已提交，人工核验中", "Submitted, being checked by hand"),
+        Named(
+            "有一地的系统长时间没有应答，已转由该地经办人员人工核验。您不需要做什么。",
+            "One area's system has not answered for long; its staff now check by hand. You need not do anything.",
+        ),
+        None,
+        1,
+        {ClockKind.MANUAL: Running.RUNS},
+        anew=True,
     ),
     State.NOT_ACCEPTED: StateInfo(
         "不予受理",
@@ -144,6 +186,20 @@ STATES: dict[State, StateInfo] = {
         3,
         _OUT,
     ),
+    State.RETURNED: StateInfo(
+        "转出地退回",
+        "Returned by the outbound side",
+        Named("已退回，待处理", "Returned, to be repaired"),
+        Named(
+            "请在期限内按退回原因处理后重新提交；转入地可以协助您。逾期未处理，本次申请将终止。",
+            "Deal with the reason given and resubmit before the date shown; the inbound area helps you. "
+            "Otherwise this application ends.",
+        ),
+        Side.APPLICANT,
+        2,
+        {ClockKind.RETURN: Running.RUNS},
+        desk=Side.IN,
+    ),
     State.INFO_SENT: StateInfo(
         "信息表已传送",
         "Information sheet sent",
@@ -161,6 +217,27 @@ STATES: dict[State, StateInfo] = {
         Side.IN,
         5,
         _IN,
+    ),
+    State.IN_QUERY: StateInfo(
+        "核对存疑",
+        "Queried with the outbound side",
+        Named("两地核对中", "Being cleared up between the two areas"),
+        Named(
+            "转入地对信息表有疑问，转出地正在核对；您不需要做什么。",
+            "The inbound area has asked about the sheet and the outbound area is checking; you need not do anything.",
+        ),
+        Side.OUT,
+        5,
+        {ClockKind.IN: Running.PAUSED, ClockKind.CORRECTION: Running.RUNS},
+    ),
+    State.QUERY_REVIEW: StateInfo(
+        "更正待复核",
+        "Correction waiting for review",
+        Named("两地核对中", "Being cleared up between the two areas"),
+        _WAIT,
+        Side.OUT,
+        5,
+        {ClockKind.IN: Running.PAUSED, ClockKind.CORRECTION: Running.RUNS},
     ),
     State.IN_REVIEW: StateInfo(
         "转入待复核",
@@ -182,9 +259,47 @@ STATES: dict[State, StateInfo] = {
         Side.OUT,
         6,
         {ClockKind.FUND: Running.RUNS},
+        anew=True,
     ),
     State.COMPLETED: StateInfo(
         "已办结", "Completed", Named("已办结", "Completed"), _NONE, Side.SYSTEM, 7, terminal=True
+    ),
+    State.WITHDRAW_REQUESTED: StateInfo(
+        "申请撤销",
+        "Withdrawal requested",
+        Named("撤销处理中", "Withdrawal being handled"),
+        Named(
+            "已收到您的撤销申请，经办机构答复前办理时限暂停计算。",
+            "Your request to withdraw has been received; the time limit is paused until the agency answers.",
+        ),
+        None,
+        2,
+        {ClockKind.WITHDRAWAL: Running.RUNS},
+        holds=True,
+    ),
+    State.WITHDRAWN: StateInfo(
+        "已撤销", "Withdrawn", Named("已撤销", "Withdrawn"), _NONE, Side.SYSTEM, 7, terminal=True
+    ),
+    State.REOPENED: StateInfo(
+        "办结后更正",
+        "Reopened",
+        Named("更正中", "Being rectified"),
+        Named(
+            "办结后发现差错，两地正在更正；您不需要做什么。",
+            "A fault was found after completion and is being put right; you need not do anything.",
+        ),
+        Side.OUT,
+        4,
+        {ClockKind.RECTIFY: Running.RUNS},
+    ),
+    State.RECTIFY_REVIEW: StateInfo(
+        "办结后更正待复核",
+        "Rectification waiting for review",
+        Named("更正中", "Being rectified"),
+        _WAIT,
+        Side.OUT,
+        4,
+        {ClockKind.RECTIFY: Running.RUNS},
     ),
     State.TERMINATED: StateInfo(
         "终止办理", "Terminated", Named("已终止", "Terminated"), _NONE, Side.SYSTEM, 7, terminal=True
@@ -202,6 +317,8 @@ class MoneyState(StrEnum):
     RECEIVED = "RECEIVED"
     MATCHED = "MATCHED"
     CREDITED = "CREDITED"
+    KEPT = "KEPT"
+    RELEASED = "RELEASED"
 
     @property
     def info(self) -> MoneyInfo:
@@ -273,12 +390,41 @@ MONEY_STATES: dict[MoneyState, MoneyInfo] = {
         4,
         settled=True,
     ),
+    MoneyState.KEPT: MoneyInfo(
+        "余额保留原账户",
+        "Kept where it is",
+        Named("余额按规定保留在原账户，可继续使用", "By the area's rule the balance stays where it is and can be used"),
+        Side.SYSTEM,
+        4,
+        settled=True,
+    ),
+    MoneyState.RELEASED: MoneyInfo(
+        "已解除锁定",
+        "Released",
+        Named("业务未办成，余额已退回原账户", "The case did not go through; the balance is back in its account"),
+        Side.SYSTEM,
+        4,
+        settled=True,
+    ),
 }
 
 
-def clock_effects(before: State, after: State) -> list[tuple[ClockKind, str]]:
-    """What each clock does when a case goes from `before` to `after`: start, pause, resume or stop, stops first."""
-    was, will = STATES[before].clocks, STATES[after].clocks
+def clocks_in(state: State, held: State | None = None) -> dict[ClockKind, Running]:
+    """Which clocks are open in a state. A state that holds pauses what ran in `held`, where the case came from."""
+    info = STATES[state]
+    if not info.holds:
+        return info.clocks
+    if held is None:
+        raise ValueError(f"{state} holds another state: say which")
+    return dict.fromkeys(STATES[held].clocks, Running.PAUSED) | info.clocks
+
+
+def clock_effects(before: State, after: State, held: State | None = None) -> list[tuple[ClockKind, str]]:
+    """What each clock does when a case goes from `before` to `after`: start, pause, resume or stop, stops first.
+
+    `held`: where the case was (or will be again) when one of the two is a state that holds.
+    """
+    was, will = clocks_in(before, held), clocks_in(after, held)
     effects: list[tuple[ClockKind, str]] = []
     for kind in ClockKind:
         match was.get(kind), will.get(kind):

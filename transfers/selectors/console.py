@@ -18,7 +18,7 @@ from django.db.models import F, OrderBy, OuterRef, Q, QuerySet, Subquery, Value
 from accounts.crypto import lookup_hash
 from accounts.mask import mask_name
 from notifications.models import Letter
-from transfers.access import Actor, acting_agency, check_four_eyes, visible_cases
+from transfers.access import Actor, acting_agency, belongs, check_four_eyes, visible_cases
 from transfers.memory import remembered
 from transfers.models import MOVES, Area, Clock, Membership, Remittance, TransferCase
 from transfers.models.moves import Declared
@@ -84,8 +84,7 @@ def allowed_moves(actor: Actor, case: TransferCase, remittance: Remittance | Non
         return []
     offers = []
     for declared in MOVES.values():
-        subject = case if declared.machine == "case" else remittance
-        if declared.move.side is Side.SYSTEM or subject is None or subject.state not in declared.sources:
+        if declared.move.side is Side.SYSTEM or not _for_now(case, remittance, declared):
             continue
         offers.append(Offer(declared, _objection(actor, case, remittance, declared)))
     return sorted(offers, key=lambda offer: (not offer.allowed, offer.tone != "primary"))
@@ -97,12 +96,18 @@ def offer_for(actor: Actor, case: TransferCase, remittance: Remittance | None, n
     if declared is None:
         raise refusal("J-UNKNOWN-STEP", name=name[:40])
     why = _objection(actor, case, remittance, declared)
-    subject = case if declared.machine == "case" else remittance
-    if why is None and (subject is None or subject.state not in declared.sources):
+    if why is None and not _for_now(case, remittance, declared):
         info = case.info if declared.machine == "case" else MoneyState(remittance.state if remittance else "NONE").info
         move = declared.move
         why = refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=move.zh, what_en=move.en)
     return Offer(declared, why)
+
+
+def _for_now(case: TransferCase, remittance: Remittance | None, declared: Declared) -> bool:
+    """Whether the step is declared for where the case, or its money, stands. Money rests while a case is held."""
+    if declared.machine == "case":
+        return case.state in declared.sources
+    return remittance is not None and not case.info.holds and remittance.state in declared.sources
 
 
 def _objection(actor: Actor, case: TransferCase, remittance: Remittance | None, declared: Declared) -> Refusal | None:
@@ -179,19 +184,16 @@ class Shelf:
 
 def _takes(actor: Actor, declared: Declared) -> Q:
     """The cases on which the actor could take this step now; nothing when they hold none of its roles."""
-    move, side = declared.move, declared.move.side
-    agencies = [agency for agency, held in actor.roles.items() if not held.isdisjoint(move.roles)]
-    if side not in _SIDE_COLUMN or not agencies:
+    move, money = declared.move, declared.machine == "money"
+    if move.side not in _SIDE_COLUMN:
         return Q(pk__in=())
-    money = declared.machine == "money"
     subject = "remittance__" if money else ""
-    found = Q(
-        **{
-            f"{_SIDE_COLUMN[side]}__in": agencies,
-            f"{subject}holder__in": agencies,
-            f"{subject}state__in": declared.sources,
-        }
-    )
+    found = Q(pk__in=())
+    for side in move.sides:
+        roles = {role for role in move.roles if belongs(role, side)}
+        if agencies := [agency for agency, held in actor.roles.items() if not held.isdisjoint(roles)]:
+            found |= Q(**{f"{_SIDE_COLUMN[side]}__in": agencies, f"{subject}holder__in": agencies})
+    found &= Q(**{f"{subject}state__in": declared.sources})
     if move.owned:
         found &= Q(owner=actor.user_id)
     for column in move.four_eyes:
@@ -205,7 +207,14 @@ def _any(actor: Actor, wanted: Callable[[Declared], bool]) -> Q:
 
 
 def _is_claim(declared: Declared) -> bool:
-    return declared.claims
+    return declared.move.claims
+
+
+def _is_answer(declared: Declared) -> bool:
+    """A question waits for anybody of the side: a doubt, a withdrawal, a check by hand, a rectification."""
+    move = declared.move
+    asked = declared.machine == "case" and move.side in _SIDE_COLUMN and move.tone == "primary"
+    return asked and not (move.claims or move.owned or declared.reviews)
 
 
 def _is_review(declared: Declared) -> bool:
@@ -231,6 +240,10 @@ def _mine(cases: Cases, actor: Actor, now: datetime) -> Cases:
 
 def _claim(cases: Cases, actor: Actor, now: datetime) -> Cases:
     return cases.filter(_any(actor, _is_claim))
+
+
+def _answer(cases: Cases, actor: Actor, now: datetime) -> Cases:
+    return cases.filter(_any(actor, _is_answer))
 
 
 def _unclaimed(cases: Cases, actor: Actor, now: datetime) -> Cases:
@@ -276,6 +289,9 @@ UNCLAIMED = Shelf(
 REVIEW = Shelf(
     "review", Named("待复核", "To review"), Named("没有待您复核的业务。", "Nothing to review."), _review, "work"
 )
+ANSWER = Shelf(
+    "answer", Named("待答复", "To answer"), Named("没有待答复的事项。", "No question waits."), _answer, "work"
+)
 MONEY = Shelf(
     "money",
     Named("资金待办", "Money to act on"),
@@ -314,6 +330,8 @@ def shelves_for(actor: Actor) -> list[Shelf]:
         shelves.append(REVIEW)
     if actor.holds(Role.FINANCE):
         shelves.append(MONEY)
+    if actor.holds(*_MAKERS, *_CHECKERS, Role.SUPERVISOR):
+        shelves.append(ANSWER)
     if actor.holds(*_LEADS):
         shelves.append(UNCLAIMED)
     return [*shelves, TODAY, OVERDUE, OURS, WAITING, OPEN, CLOSED]
@@ -553,7 +571,17 @@ LETTERS = {
     "refused": Named("不予受理告知书", "Not accepted, with reasons"),
     "supplement": Named("补正通知", "Supplement wanted"),
     "supplement_due": Named("补正到期提醒", "Supplement due"),
-    "lapsed": Named("逾期未补正告知", "Ended: not supplemented"),
+    "lapsed": Named("逾期终止通知", "Ended: a limit was let pass"),
+    "by_hand": Named("人工核验通知", "Checked by hand"),
+    "returned": Named("退回通知", "Returned, to be repaired"),
+    "return_due": Named("退回处理到期提醒", "Repair of the return due"),
+    "forwarded": Named("转办通知", "Forwarded"),
+    "ended": Named("终止办理通知", "Ended"),
+    "withdrawal_asked": Named("撤销申请收到通知", "Withdrawal asked for"),
+    "withdrawn": Named("撤销通知", "Withdrawn"),
+    "withdrawal_refused": Named("撤销申请答复", "Withdrawal refused"),
+    "reopened": Named("办结后更正通知", "Reopened to rectify"),
+    "calendar_moved": Named("期限变动通知", "A date moved"),
     "sheet_sent": Named("转出办结通知", "Sheet sent"),
     "taken_over": Named("关系接续通知", "Record taken over"),
     "remitted": Named("余额划出通知", "Balance sent"),
@@ -562,6 +590,9 @@ LETTERS = {
     "overdue": Named("超期说明", "Limit passed"),
     "new_work": Named("新业务提醒", "New work"),
     "sent_back": Named("退回提醒", "Sent back"),
+    "come_back": Named("继续办理提醒", "In your hands"),
+    "calendar_work": Named("日历变动提醒", "The calendar changed"),
+    "horizon": Named("日历即将到期", "The calendar runs out"),
     "alarm": Named("时限提醒", "Deadline alarm"),
     "morning": Named("今日待办", "Today's work"),
     "invariants": Named("数据核验告警", "Invariants broken"),
@@ -663,7 +694,7 @@ def asked_of(case: TransferCase, remittance: Remittance | None) -> Asked | None:
         if subject is not None
         and declared.machine == machine
         and subject.state in declared.sources
-        and declared.move.side.value == case.acts
+        and Side(case.acts) in (declared.move.sides if declared.move.side in _SIDE_COLUMN else (declared.move.side,))
         and declared.move.tone == "primary"
     ]
     if not waited:

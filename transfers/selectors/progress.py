@@ -12,7 +12,7 @@ from transfers.rules.codes import ALL, Reason
 from transfers.rules.parties import Named, Side
 from transfers.rules.routes import ClockKind, MoneyState, State
 from transfers.rules.workdays import local_date
-from transfers.sla.calendars import calendar_for
+from transfers.sla.calendars import calendar_of
 from transfers.sla.clocks import policy_of
 
 
@@ -41,7 +41,7 @@ class ClockView:
 
 def clock_view(clock: Clock, now: datetime) -> ClockView:
     """How much of the limit is used at `now`. The day that runs counts as left until it is over."""
-    calendar, tally = calendar_for(clock.area_id), clock.tally
+    calendar, tally = calendar_of(clock), clock.tally
     over = clock.outcome == Clock.Outcome.LATE
     if clock.status == Clock.Status.RUNNING:
         tally = tally.pause(calendar, local_date(now))  # whole days only: today is still there to be used
@@ -112,7 +112,7 @@ class DayLine:
 
 def working(clock: Clock, now: datetime) -> list[DayLine]:
     """A clock day by day, from its start to its end or its last day, with the reason for every day."""
-    calendar = calendar_for(clock.area_id)
+    calendar = calendar_of(clock)
     start, today = local_date(clock.started_at), local_date(now)
     end = local_date(clock.stopped_at) if clock.stopped_at else max(today, clock.due_on)
     paused = _paused_days(clock, today)
@@ -335,16 +335,22 @@ class PublicStatus:
     failures: tuple[Reason, ...]
     supplement: Reason | None
     supplement_note: str
+    returned: Reason | None
+    returned_note: str
+    ended: Reason | None
     money: MoneyView
     closed: bool
+
+
+# What the person is told as a date: the limits of the two sides, and their own. Nobody is promised when money comes.
+PROMISED = (ClockKind.OUT, ClockKind.IN, ClockKind.SUPPLEMENT, ClockKind.RETURN)
 
 
 def public_status(case: TransferCase, now: datetime) -> PublicStatus:
     """The public status of a case at `now`. Three statements beside the case itself (areas and agencies joined)."""
     info = case.info
     running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING).first()
-    # Nobody is promised when the money comes: its watch is the agencies' own.
-    view = clock_view(running, now) if running and running.kind != ClockKind.FUND else None
+    view = clock_view(running, now) if running and running.kind in PROMISED else None
     # Once completed, the relationship is with the inbound side.
     with_inbound = case.acts == Side.IN or case.state == State.COMPLETED
     agency = case.inbound_agency if with_inbound else case.outbound_agency
@@ -367,6 +373,9 @@ def public_status(case: TransferCase, now: datetime) -> PublicStatus:
         failures=tuple(ALL[f["code"]] for f in _blocking(case)),
         supplement=ALL.get(case.supplement_reason) if case.state == State.OUT_SUPPLEMENT else None,
         supplement_note=case.supplement_note if case.state == State.OUT_SUPPLEMENT else "",
+        returned=ALL.get(case.return_reason) if case.state == State.RETURNED else None,
+        returned_note=case.return_note if case.state == State.RETURNED else "",
+        ended=ALL.get(case.end_reason) if info.terminal else None,
         money=money_view(case),
         closed=info.terminal,
     )
@@ -378,7 +387,7 @@ def _blocking(case: TransferCase) -> Iterable[dict[str, str]]:
 
 def _stages(case: TransferCase) -> tuple[Stage, ...]:
     """The line with the stage reached; a case that ended early shows the stages it passed and its end."""
-    info = case.info
+    info = State(case.held_state).info if case.info.holds else case.info
     if info.terminal and case.state != State.COMPLETED:
         reached = 1 if case.accepted_at is None else 3
         passed = tuple(Stage(named, "done") for number, named in STAGES if number <= reached)

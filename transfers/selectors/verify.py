@@ -13,20 +13,25 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 
 from transfers.documents.seal import intact
 from transfers.documents.sheet import digest_of
 from transfers.models import MOVES, Clock, Sheet, TransferCase
+from transfers.models.case import OPEN_WORK
 from transfers.rules import casenumber
-from transfers.rules.parties import Named
-from transfers.rules.routes import MONEY_STATES, STATES, State
+from transfers.rules.parties import Named, Side
+from transfers.rules.routes import MONEY_STATES, STATES, State, clocks_in
 from transfers.rules.workdays import CalendarRangeError, due_instant, local_date
-from transfers.sla.calendars import calendar_for
-from transfers.sla.clocks import policy_of
+from transfers.sla.calendars import calendar_of
+from transfers.sla.clocks import begun_on, policy_of
+from transfers.sla.recompute import overtaken
 
 # A sweep comes each minute: what was due before the last two and is not done will not be done by itself.
 PATIENCE = timedelta(minutes=2)
 AT_ONCE = 2000
+# The scheduled recomputing comes every ten minutes.
+OVERTAKEN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +96,12 @@ def _holder(now: datetime) -> Iterator[tuple[str, Named]]:
         WHERE closed_at IS NULL AND state <> 'DRAFT' AND CASE
             WHEN state = 'SUBMITTED' THEN precheck_at IS NULL
             ELSE holder_id IS DISTINCT FROM
-                CASE acts WHEN 'in' THEN inbound_agency_id WHEN 'system' THEN NULL ELSE outbound_agency_id END
-                OR holder_id IS NULL OR precheck_at IS NOT NULL
+                CASE WHEN acts = 'in' OR acts = 'applicant' AND state = ANY(%s) THEN inbound_agency_id
+                    WHEN acts = 'system' THEN NULL ELSE outbound_agency_id END
+                OR holder_id IS NULL OR (precheck_at IS NULL) = (state = 'MANUAL_CHECK')
         END ORDER BY id
-        """
+        """,
+        [state.value for state, info in STATES.items() if info.desk is Side.IN],
     )
     for number, state in rows:
         yield number, Named(f"业务处于{state}，却没有应办的一方", f"in {state} and nobody has it")
@@ -105,7 +112,11 @@ def _owner(now: datetime) -> Iterator[tuple[str, Named]]:
     rows = _rows(
         """
         SELECT number, state FROM transfers_transfercase
-        WHERE (owner_id IS NULL) = (state IN ('OUT_PROCESSING', 'OUT_SUPPLEMENT', 'IN_PROCESSING')) ORDER BY id
+        WHERE (owner_id IS NULL) = (coalesce(nullif(held_state, ''), state) IN
+                ('OUT_PROCESSING', 'OUT_SUPPLEMENT', 'IN_PROCESSING'))
+            AND state = 'WITHDRAW_REQUESTED'
+            OR (owner_id IS NULL) = (state IN ('OUT_PROCESSING', 'OUT_SUPPLEMENT', 'IN_PROCESSING'))
+            AND state <> 'WITHDRAW_REQUESTED' ORDER BY id
         """
     )
     for number, state in rows:
@@ -151,16 +162,18 @@ def _one_open(now: datetime) -> Iterator[tuple[str, Named]]:
 )
 def _clocks(now: datetime) -> Iterator[tuple[str, Named]]:
     expected = [
-        (state.value, kind.value, "running" if does == "runs" else "paused")
+        (state.value, held.value if held else None, kind.value, "running" if does == "runs" else "paused")
         for state, info in STATES.items()
-        for kind, does in info.clocks.items()
+        for held in (OPEN_WORK if info.holds else [None])
+        for kind, does in clocks_in(state, held).items()
     ]
-    states, kinds, statuses = (list(column) for column in zip(*expected, strict=True))
+    states, helds, kinds, statuses = (list(column) for column in zip(*expected, strict=True))
     rows = _rows(
         """
         WITH wanted AS (
             SELECT c.id AS case_id, e.kind, e.status FROM transfers_transfercase c
-            JOIN unnest(%s::text[], %s::text[], %s::text[]) AS e(state, kind, status) USING (state)
+            JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS e(state, held, kind, status)
+                ON e.state = c.state AND (e.held IS NULL OR e.held = c.held_state)
         ), found AS (
             SELECT case_id, kind, status FROM transfers_clock WHERE status <> 'stopped'
         )
@@ -169,6 +182,7 @@ def _clocks(now: datetime) -> Iterator[tuple[str, Named]]:
         WHERE w.status IS DISTINCT FROM f.status ORDER BY c.id
         """,
         states,
+        helds,
         kinds,
         statuses,
     )
@@ -201,7 +215,7 @@ def _elapsed(now: datetime) -> Iterator[tuple[str, Named]]:
         UNION ALL
         SELECT c.number FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id
         WHERE k.kind = 'IN' AND NOT EXISTS (SELECT 1 FROM transfers_clock o
-            WHERE o.case_id = k.case_id AND o.kind = 'OUT' AND o.stopped_at = k.started_at)
+            WHERE o.case_id = k.case_id AND o.kind IN ('OUT', 'RECTIFY') AND o.stopped_at = k.started_at)
         """
     )
     for (number,) in rows:
@@ -209,8 +223,9 @@ def _elapsed(now: datetime) -> Iterator[tuple[str, Named]]:
 
 
 def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
-    calendar = calendar_for(clock.area_id)
-    start = local_date(clock.started_at)
+    """By the edition of the calendar that the clock counts by: a later one does not judge what was decided then."""
+    calendar = calendar_of(clock)
+    start = begun_on(clock, policy_of(clock.case, clock.side), calendar)
     days = calendar.count(start, clock.counted_until)
     if clock.used + clock.paused_days != days:
         counted = f"{clock.used}+{clock.paused_days}"
@@ -225,6 +240,13 @@ def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
         yield "到期时刻与到期日不符", "the due instant is not that of the last day"
     if clock.outcome and (clock.used > clock.budget if clock.outcome == "met" else clock.used < clock.budget):
         yield f"结果{clock.outcome}与已用天数不符", f"ended as {clock.outcome} against the days used"
+
+
+@_invariant("calendars", "在办时限都按现行日历计算", "Open clocks count by the calendar that holds now")
+def _calendars(now: datetime) -> Iterator[tuple[str, Named]]:
+    """Recomputing takes a while, and is taken up again by the sweep: only what was left behind for long is a fault."""
+    for area, clocks in overtaken(before=timezone.now() - OVERTAKEN).items():
+        yield area, Named(f"{clocks}个在办时限仍按旧日历计算", f"{clocks} open clocks still count by an older calendar")
 
 
 @_invariant("due", "业务的期限就是在走时限的期限", "A case is due when its running clock is")
@@ -264,10 +286,13 @@ def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
             OR k.next_at < %s OR (k.plan -> k.done::int ->> 'at')::timestamptz < %s)
         UNION ALL
         SELECT c.number, 'lapse' FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id
-        WHERE k.kind = 'SUPPLEMENT' AND k.status = 'running' AND k.due_at < %s
+        WHERE k.kind IN ('SUPPLEMENT', 'RETURN') AND k.status = 'running' AND k.due_at < %s
         UNION ALL
         SELECT number, 'precheck' FROM transfers_transfercase WHERE precheck_at < %s
+        UNION ALL
+        SELECT number, 'automatic' FROM transfers_transfercase WHERE auto_at < %s
         """,
+        late,
         late,
         late,
         late,
@@ -311,9 +336,7 @@ def _events(now: datetime) -> Iterator[tuple[str, Named]]:
     for number, version in broken:
         yield f"{number} v{version}", Named("与前后不衔接", "does not join what was before, or the case as it is")
     steps = [
-        (name, declared.machine, source, declared.target)
-        for name, declared in MOVES.items()
-        for source in declared.sources
+        (name, declared.machine, source, target) for name, declared in MOVES.items() for source, target in declared.ways
     ]
     columns = [list(column) for column in zip(*steps, strict=True)]
     undeclared = _rows(
@@ -355,16 +378,16 @@ def _stages(states: Any) -> list[list[Any]]:
 
 # Which step writes each column of makers and reviewers.
 _MAKES = {
-    "out_handler": "prepare_sheet",
-    "in_handler": "check_sheet",
-    "maker": "propose_remittance",
-    "matcher": "match_receipt",
+    "out_handler": ["prepare_sheet", "prepare_correction"],
+    "in_handler": ["check_sheet", "raise_query"],
+    "maker": ["propose_remittance"],
+    "matcher": ["match_receipt"],
 }
 _REVIEWS = {
-    "out_reviewer": "approve_out",
-    "in_reviewer": "approve_in",
-    "checker": "approve_remittance",
-    "crediter": "credit_account",
+    "out_reviewer": ["approve_out", "approve_correction"],
+    "in_reviewer": ["approve_in"],
+    "checker": ["approve_remittance"],
+    "crediter": ["credit_account"],
 }
 
 
@@ -386,18 +409,20 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
     for number, where in same:
         yield f"{number} {where}", Named("经办与复核是同一人", "handler and reviewer are the same person")
     pairs = [
-        (name, _MAKES[column.removesuffix("_id")])
+        (name, make)
         for name, declared in MOVES.items()
         for column in declared.move.four_eyes
+        for make in _MAKES[column.removesuffix("_id")]
     ]
     reviews, makes = (list(column) for column in zip(*pairs, strict=True))
     acted = _rows(
         """
         SELECT c.number, r.version FROM transfers_caseevent r
-        JOIN unnest(%s::text[], %s::text[]) AS p(review, make) ON p.review = r.name
+        JOIN (SELECT review, array_agg(make) AS makes FROM unnest(%s::text[], %s::text[]) AS p(review, make)
+            GROUP BY review) p ON p.review = r.name
         JOIN transfers_transfercase c ON c.id = r.case_id
         LEFT JOIN LATERAL (SELECT m.actor_id FROM transfers_caseevent m WHERE m.case_id = r.case_id
-            AND m.name = p.make AND m.version < r.version ORDER BY m.version DESC LIMIT 1) m ON true
+            AND m.name = ANY(p.makes) AND m.version < r.version ORDER BY m.version DESC LIMIT 1) m ON true
         WHERE r.actor_id IS NULL OR m.actor_id IS NULL OR r.actor_id = m.actor_id ORDER BY r.id
         """,
         reviews,
@@ -409,7 +434,7 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
             Named("复核人就是经办人，或无法认定", "reviewed by its own handler, or by nobody known"),
         )
     columns = [*_MAKES.items(), *_REVIEWS.items()]
-    for column, name in columns:
+    for column, names in columns:
         table, key = (
             ("transfers_transfercase", "id")
             if column.startswith(("out_", "in_"))
@@ -419,11 +444,11 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
         rows = _rows(
             f"""
             SELECT c.number FROM {table} t JOIN transfers_transfercase c ON c.id = t.{key}
-            LEFT JOIN LATERAL (SELECT actor_id FROM transfers_caseevent e WHERE e.case_id = t.{key} AND e.name = %s
+            LEFT JOIN LATERAL (SELECT actor_id FROM transfers_caseevent e WHERE e.case_id = t.{key} AND e.name = ANY(%s)
                 ORDER BY e.version DESC LIMIT 1) e ON true
             WHERE t.{column}_id IS NOT NULL AND t.{column}_id IS DISTINCT FROM e.actor_id
             """,  # nosec B608 - names of our own tables and columns
-            name,
+            names,
         )
         for (number,) in rows:
             yield f"{number} {column}", Named("记录的人与事件不符", "holds somebody else than the event says")
@@ -444,7 +469,7 @@ def _sheets(now: datetime) -> Iterator[tuple[str, Named]]:
     wanting = [
         state.value
         for state, info in STATES.items()
-        if state != State.TERMINATED and info.stage >= STATES[State.INFO_SENT].stage
+        if state not in (State.TERMINATED, State.WITHDRAWN) and info.stage >= STATES[State.INFO_SENT].stage
     ]
     rows = _rows(
         """
@@ -525,6 +550,8 @@ def _conservation(now: datetime) -> Iterator[tuple[str, Named]]:
                 sum(e.amount_fen) FILTER (WHERE e.book = 'transit' AND t.kind = '207') AS sent,
                 sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = '107'
                     AND e.area_id = c.inbound_area_id) AS credited,
+                sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = 'release'
+                    AND e.area_id = c.outbound_area_id) AS released,
                 -sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = 'fix'
                     AND e.area_id = c.outbound_area_id) AS taken
             FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
@@ -533,19 +560,21 @@ def _conservation(now: datetime) -> Iterator[tuple[str, Named]]:
             SELECT c.id, c.number, c.outbound_area_id AS here, c.inbound_area_id AS there,
                 coalesce(b.fixed, 0) AS fixed, coalesce(b.transit, 0) AS transit, coalesce(b.sent, 0) AS sent,
                 coalesce(b.credited, 0) AS credited, coalesce(b.taken, 0) AS taken,
+                coalesce(b.released, 0) AS released,
                 coalesce(r.amount_fen, 0) AS amount, coalesce(r.state, 'NONE') AS state
             FROM transfers_transfercase c LEFT JOIN books b ON b.case_id = c.id
             LEFT JOIN transfers_remittance r ON r.case_id = c.id WHERE b.case_id IS NOT NULL OR r.case_id IS NOT NULL
         )
         SELECT number, state FROM lines WHERE
-            taken <> CASE WHEN state = 'NONE' THEN 0 ELSE amount END
+            taken <> CASE WHEN state IN ('NONE', 'KEPT') THEN 0 ELSE amount END
+            OR released <> CASE WHEN state = 'RELEASED' THEN amount ELSE 0 END
             OR fixed <> CASE WHEN state IN ('FROZEN', 'REMIT_REVIEW') THEN amount ELSE 0 END
             OR transit <> CASE WHEN state IN ('IN_TRANSIT', 'RECEIVED', 'MATCHED') THEN amount ELSE 0 END
             OR sent <> CASE WHEN state IN ('IN_TRANSIT', 'RECEIVED', 'MATCHED', 'CREDITED') THEN amount ELSE 0 END
             OR credited <> CASE WHEN state = 'CREDITED' THEN amount ELSE 0 END
         UNION ALL
         SELECT here || ' → ' || there, 'Σ' FROM lines GROUP BY here, there
-        HAVING sum(taken) <> sum(fixed) + sum(sent) OR sum(sent) <> sum(credited) + sum(transit)
+        HAVING sum(taken) <> sum(fixed) + sum(sent) + sum(released) OR sum(sent) <> sum(credited) + sum(transit)
         """
     )
     for subject, state in rows:
@@ -559,7 +588,7 @@ def _zeroed(now: datetime) -> Iterator[tuple[str, Named]]:
         """
         SELECT c.number FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
         LEFT JOIN transfers_personalaccount a ON a.person_id = c.person_id AND a.area_id = c.outbound_area_id
-        WHERE r.state <> 'NONE' AND c.outbound_area_id <> ALL(%s)
+        WHERE r.state NOT IN ('NONE', 'KEPT', 'RELEASED') AND c.outbound_area_id <> ALL(%s)
             AND (a.id IS NULL OR a.status <> 'zeroed' OR a.balance_fen <> 0)
             AND NOT EXISTS (SELECT 1 FROM transfers_remittance l JOIN transfers_transfercase lc ON lc.id = l.case_id
                 WHERE lc.person_id = c.person_id AND lc.inbound_area_id = c.outbound_area_id

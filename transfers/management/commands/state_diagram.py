@@ -82,9 +82,9 @@ def _diagram(moves: Iterable[Declared], first: State | MoneyState, last: Iterabl
     named: list[str] = []
     arrows: list[str] = []
     for declared in moves:
-        for source in declared.sources:
-            named += [source, declared.target]
-            arrows.append(f"    {source} --> {declared.target}: {declared.move.zh}")
+        for source, target in declared.ways:
+            named += [source, target]
+            arrows.append(f"    {source} --> {target}: {declared.move.zh}")
     kind = type(first)
     lines += [f'    state "{kind(name).info.zh} {name}" as {name}' for name in dict.fromkeys(named)]
     lines += [f"    [*] --> {first.value}", *arrows]
@@ -102,10 +102,12 @@ def _state_table() -> str:
     for state, info in STATES.items():
         clocks = ", ".join(f"{kind.value} {_RUNS[running]}" for kind, running in info.clocks.items())
         mark = " ■" if info.terminal else ""
-        acts = "" if info.terminal else f"{info.acts.named.zh} {info.acts.value}"
+        acts = "" if info.terminal else f"{info.acts.named.zh} {info.acts.value}" if info.acts else "*"
         rows.append((f"`{state.value}`{mark}", info.zh, info.en, f"{info.public.zh} · {info.public.en}", acts, clocks))
     return _table(("state", "中文", "English", "public line", "must act", "clocks"), rows) + (
-        "\n\n■ ends the case. While only money is outstanding (`RELATION_DONE`), the side that must act is the money's."
+        "\n\n■ ends the case. While only money is outstanding (`RELATION_DONE`), the side that must act is the money's. "
+        "\\* in `MANUAL_CHECK` the side whose registry is silent; in `WITHDRAW_REQUESTED` the side that had the case, whose "
+        "other clocks rest meanwhile."
     )
 
 
@@ -131,8 +133,9 @@ def _steps(moves: Iterable[Declared]) -> str:
             (
                 f"`{declared.name}`",
                 f"{move.zh} · {move.en}",
-                ", ".join(f"`{source}`" for source in declared.sources) + f" → `{declared.target}`",
-                f"{move.side.named.zh} {move.side.value}",
+                "<br>".join(_ways(declared)),
+                "、".join(f"{side.named.zh} {side.value}" for side in (move.sides if move.either else (move.side,)))
+                + (", the one that has the case" if move.holding else ""),
                 ", ".join(f"{Role(role).named.zh} `{role.value}`" for role in move.roles),
                 ", ".join(_EYES[column] for column in move.four_eyes),
                 "; ".join(demands),
@@ -143,13 +146,26 @@ def _steps(moves: Iterable[Declared]) -> str:
     return _table(head, rows)
 
 
+def _held(source: str, target: str) -> str:
+    """The state that is held across this way; where nothing shows it, one whose own clock runs."""
+    if State(target).info.holds:
+        return source
+    return target if State(source).info.holds and not State(target).info.terminal else State.ACCEPTED
+
+
+def _ways(declared: Declared) -> Iterator[str]:
+    """From where to where, sources with one target together."""
+    for target in dict.fromkeys(target for _source, target in declared.ways):
+        yield ", ".join(f"`{source}`" for source, end in declared.ways if end == target) + f" → `{target}`"
+
+
 def _clock_table(moves: Iterable[Declared]) -> str:
     rows = []
     for declared in moves:
-        for source in declared.sources:
-            effects = clock_effects(State(source), State(declared.target))
+        for source, target in declared.ways:
+            effects = clock_effects(State(source), State(target), State(_held(source, target)))
             if effects:
                 did = ", ".join(f"{kind.value} {verb}s" for kind, verb in effects)
-                rows.append((f"`{source}` → `{declared.target}`", f"`{declared.name}`", did))
+                rows.append((f"`{source}` → `{target}`", f"`{declared.name}`", did))
     kinds = ", ".join(f"{kind.value} {kind.named.zh} ({kind.named.en})" for kind in ClockKind)
     return _table(("from → to", "step", "clocks"), rows) + f"\n\nClocks: {kinds}."

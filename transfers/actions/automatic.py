@@ -1,0 +1,68 @@
+"""Carrying a case without people, where the province has no review or asks for no application (in_province_mode)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+
+from transfers.access import SYSTEM
+from transfers.actions.door import perform
+from transfers.models import TransferCase
+from transfers.places import same_province
+from transfers.policies import applying
+from transfers.rules.errors import Refusal
+from transfers.rules.routes import State
+
+log = structlog.get_logger(__name__)
+AGAIN = timedelta(minutes=30)
+# From the slowest to the fastest.
+_MODES = ("normal", "no_review", "automatic")
+_NEXT = {State.ACCEPTED: "auto_out", State.INFO_SENT: "auto_in"}
+_FASTER = ("J-STALE", "J-NOT-NOW")
+
+
+def mode_between(outbound_area: str, inbound_area: str, on: date) -> str:
+    """The `in_province_mode` of a move inside one province: what both areas allow. Across provinces always normal."""
+    if not same_province(outbound_area, inbound_area):
+        return "normal"
+    modes = {applying(area, on).policy.in_province_mode for area in (outbound_area, inbound_area)}
+    return next(mode for mode in _MODES if mode in modes)
+
+
+def carries_itself(case: TransferCase, on: date) -> bool:
+    """Whether the system carries this case: inside one province, whose policy says so."""
+    return mode_between(case.outbound_area_id, case.inbound_area_id, on) != "normal"
+
+
+def carry(case_id: int, *, now: datetime) -> TransferCase:
+    """Take the system's steps as far as they go.
+
+    A registry that is away, or breaks, is tried again. Whatever else stands in the way is for people: the case stays
+    where it is, with its limit running. Anybody of that side can claim it all the while.
+    """
+    case = TransferCase.objects.get(pk=case_id)
+    while case.auto_at is not None and (name := _NEXT.get(State(case.state))):
+        try:
+            case = perform(case, name, SYSTEM, version=case.version, now=now).case
+        except Refusal as error:
+            if error.code in _FASTER:
+                return TransferCase.objects.get(pk=case_id)
+            return _defer(case, now + AGAIN if error.code == "J-REGISTRY-DOWN" else None, now)
+        except SoftTimeLimitExceeded:
+            raise  # the worker is about to end this task: the case is still due
+        except Exception:
+            log.exception("automatic_step_failed", case_id=case_id)
+            return _defer(case, now + AGAIN, now)
+    return case
+
+
+def _defer(case: TransferCase, again_at: datetime | None, now: datetime) -> TransferCase:
+    """Try again at `again_at`, or leave it to people; somebody who acted meanwhile has settled it."""
+    try:
+        return perform(case, "auto_defer", SYSTEM, version=case.version, data={"again_at": again_at}, now=now).case
+    except Refusal as error:
+        if error.code not in _FASTER:
+            raise
+        return TransferCase.objects.get(pk=case.pk)

@@ -1,0 +1,168 @@
+"""Automatic transfers (免申即享): an enrolment in a new area starts the transfer by itself.
+
+Only inside one province, and only where both areas' `in_province_mode` is `automatic`. The event is news, not proof:
+both areas' rules run on it as on any application, and the inbound registry must know the enrolment (V-I-01).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from transfers.access import Actor
+from transfers.actions import intake
+from transfers.actions.automatic import mode_between
+from transfers.actions.idempotency import Promise, digest_of
+from transfers.models import Agency, Enrolment, Partner, TransferCase
+from transfers.places import same_province
+from transfers.policies import applying
+from transfers.rules.enrolments import Answer
+from transfers.rules.errors import Refusal, refusal
+from transfers.rules.months import month_from_text
+from transfers.rules.parties import Applicant, Channel, Scheme
+from transfers.rules.workdays import local_date
+
+EVENT_MAX = 64
+REQUIRED = ("event", "name", "identity_number", "inbound_area", "first_month")
+OPTIONAL = ("identity_type", "phone", "email", "inbound_scheme", "outbound_area", "outbound_scheme", "language")
+_EVENT = re.compile(rf"[\x21-\x7e]{{1,{EVENT_MAX}}}")
+_MONTHS_BACK, _MONTHS_AHEAD = 240, 13
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an event: `case` only where there is one."""
+
+    answer: Answer
+    case: TransferCase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event whose every field has been checked by itself. `application` lacks the outbound side if none was named."""
+
+    key: str
+    application: intake.CleanApplication
+    outbound: Agency | None
+    outbound_scheme: str
+
+
+def enrolled(event: Mapping[str, Any], actor: Actor, *, now: datetime) -> Outcome:
+    """Start the transfer that an enrolment in a new area calls for, and carry it as far as it goes.
+
+    `event`: the fields of `REQUIRED` and `OPTIONAL`, all text; `event` is the sender's own id of it, `first_month` the
+    first month of the new enrolment (`YYYY-MM`). The same event again gives the same case; the same id with another
+    content is `J-IDEMPOTENCY`, wrong fields are `J-INPUT`. Where no transfer starts, nothing is stored and the answer
+    says why; the event may then be sent again.
+    """
+    read = _read(event, now=now)
+    promise = Promise(actor.partner_id, Partner.ENROL, read.key, digest_of(event))
+    filed = promise.kept()
+    if filed is None:
+        found = _outbound(read, now)
+        if isinstance(found, Answer):
+            return Outcome(found)
+        application = replace(read.application, outbound=found[0], outbound_scheme=found[1])
+        filed = promise.keep(
+            lambda: intake.submit(application, actor, channel=Channel.AUTOMATIC, now=now), now=now
+        )
+    case = intake.decide_if_due(filed.case, now=now)
+    return Outcome(Answer.KNOWN if filed.replayed else Answer.STARTED, case)
+
+
+def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
+    """Check the event as an application is checked, with what is its own; all problems together as J-INPUT."""
+    problems: dict[str, Any] = {}
+    for name in sorted(event.keys() - {*REQUIRED, *OPTIONAL}):
+        problems[str(name)[:40]] = _problem(refusal("J-FIELDS", fields=str(name)[:40]))
+    named = bool(event.get("outbound_area"))
+    raw = {name: value for name, value in event.items() if name in {*REQUIRED, *OPTIONAL}}
+    key, month = raw.pop("event", None), raw.pop("first_month", None)
+    if not isinstance(key, str) or not _EVENT.fullmatch(key):
+        problems["event"] = _wrong(
+            "event", f"应为 1 至 {EVENT_MAX} 个可见 ASCII 字符", f"1 to {EVENT_MAX} visible ASCII characters"
+        )
+    if not _plausible(month, now):
+        problems["first_month"] = _wrong("first_month", "应为年月，如 2026-05", "a month like 2026-05")
+    if not named:
+        raw["outbound_area"] = raw.get("inbound_area", "")  # until it is found; judged as the inbound one
+    raw.update(applicant=Applicant.SELF.value, remarks=f"免申即享：自 {month} 起在转入地参保" if not problems else "")
+    application = None
+    try:
+        application = intake.clean(raw, now=now, channel=Channel.AUTOMATIC)
+    except Refusal as error:
+        if error.code != "J-INPUT":
+            raise
+        problems |= error.details["fields"]
+        if not named:
+            problems.pop("outbound_area", None)
+    if application is not None and named and application.outbound == application.inbound:
+        problems["outbound_area"] = _problem(refusal("J-SAME-AREA"))
+    if problems or application is None:
+        raise refusal("J-INPUT", fields=problems)
+    return _Event(
+        key=str(key),
+        application=application,
+        outbound=application.outbound if named else None,
+        outbound_scheme=application.outbound_scheme if event.get("outbound_scheme") else "",
+    )
+
+
+def _plausible(month: Any, now: datetime) -> bool:
+    """A month that an enrolment made now can begin with: next year's resident enrolment is made in autumn."""
+    try:
+        number = month_from_text(month) if isinstance(month, str) else None
+    except ValueError:
+        return False
+    today = local_date(now)
+    this = today.year * 12 + today.month - 1
+    return number is not None and this - _MONTHS_BACK <= number <= this + _MONTHS_AHEAD
+
+
+def _outbound(read: _Event, now: datetime) -> Answer | tuple[Agency, str]:
+    """The outbound agency and scheme, named or found; or why no transfer starts."""
+    today, inbound = local_date(now), read.application.inbound.area_id
+    if applying(inbound, today).policy.in_province_mode != "automatic":
+        return Answer.NOT_AUTOMATIC
+    named = read.outbound.area_id if read.outbound else None
+    if named and not same_province(named, inbound):
+        return Answer.OTHER_PROVINCE
+    if named and mode_between(named, inbound, today) != "automatic":
+        return Answer.NOT_AUTOMATIC
+    person, _tail = intake.person_hashes(read.application.identity_type, read.application.identity_number)
+    if TransferCase.objects.filter(
+        person__identity_hash=person, accepted_at__isnull=False, closed_at__isnull=True
+    ).exists():
+        return Answer.UNDER_WAY
+    # Our own tables; an area that keeps its own registry has to be named.
+    found = {
+        (area, scheme)
+        for area, scheme, status in Enrolment.objects.filter(
+            person__identity_hash=person, ended_by__isnull=True, retired=False
+        )
+        .exclude(area=inbound)
+        .values_list("area_id", "scheme", "status")
+        if (not named or area == named)
+        and (not read.outbound_scheme or scheme == read.outbound_scheme)
+        and mode_between(area, inbound, today) == "automatic"
+        and status in applying(area, today).policy.suspended_status
+    }
+    if len(found) > 1:
+        return Answer.SEVERAL_FOUND
+    if found:
+        area, scheme = found.pop()
+        return intake.agency_at(area), scheme
+    if read.outbound is None:
+        return Answer.NONE_FOUND
+    return read.outbound, read.outbound_scheme or Scheme(read.application.inbound_scheme)
+
+
+def _wrong(field: str, zh: str, en: str) -> dict[str, str]:
+    return _problem(refusal("J-FIELD", field=field, problem=zh, problem_en=en))
+
+
+def _problem(error: Refusal) -> dict[str, str]:
+    return {"code": error.code, "zh": error.zh, "en": error.en}
