@@ -14,6 +14,7 @@
 | `HTTPS` | the site is served over TLS: secure cookies, HSTS, redirect | `true` unless `DEBUG` |
 | `HSTS_SUBDOMAINS` | HSTS covers all subdomains and may be preloaded | `false` |
 | `ENROLMENT_REGISTRIES` | `area=dotted.path[,…]`: areas that plug in a registry of their own | empty |
+| `PAPER_SIGNER` | dotted path of what seals papers in the agencies' names (docs/papers.md) | a demonstration |
 | `PUBLIC_URL` | address of the site as people see it, for links in letters | `http://localhost:8000` |
 | `TRUSTED_PROXIES` | number of proxies in front whose `X-Forwarded-For` is believed | `0` |
 | `EMAIL_URL` | how letters leave by e-mail, for example `smtp+tls://user:password@mail:587` | `consolemail://` |
@@ -209,6 +210,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 10
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "transfers.tasks.sweep", "schedule": 60.0, "options": {"expires": 55}},
     "drain": {"task": "notifications.tasks.drain", "schedule": 10.0, "options": {"expires": 9}},
+    "papers": {"task": "transfers.tasks.papers", "schedule": 30.0, "options": {"expires": 28}},
+    "recompute": {"task": "transfers.tasks.recompute", "schedule": 600.0, "options": {"expires": 550}},
     "digests": {"task": "transfers.tasks.digests", "schedule": 1800.0, "options": {"expires": 1700}},
     "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},
     "tidy": {"task": "notifications.tasks.tidy", "schedule": 3600.0, "options": {"expires": 3000}},
@@ -300,6 +303,8 @@ WEBHOOK_ALLOW_PRIVATE: bool = read_bool("WEBHOOK_ALLOW_PRIVATE", False)
 # --- the rooms that may be replaced -------------------------------------------------------------
 # Area code -> dotted path of an EnrolmentRegistry; every other area reads our own tables.
 ENROLMENT_REGISTRIES: dict[str, str] = read("dict", "ENROLMENT_REGISTRIES", {})
+# Dotted path of the PaperSigner that seals papers in the name of agencies.
+PAPER_SIGNER: str = read("str", "PAPER_SIGNER", "transfers.documents.pdfseal.DemonstrationPaperSigner")
 
 # --- signs of life ------------------------------------------------------------------------------
 HEARTBEAT_FILE: str = read("str", "HEARTBEAT_FILE", "")

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -157,9 +158,10 @@ def issue(actor: Actor, case_pk: int, kind: str, *, note: str = "", now: datetim
     """
     now = now or timezone.now()
     case = find_case(actor, pk=case_pk)
-    if kind not in PaperKind or not PaperKind(kind).info.on_request:
+    wanted = next((each for each in PaperKind if each.value == kind and each.info.on_request), None)
+    if wanted is None:
         raise refusal("J-PAPER-NOT-NOW")
-    wanted, note = PaperKind(kind), note.strip()
+    note = note.strip()
     if why := _why_not(actor, case, wanted, now=now):
         raise why
     if len(note) > NOTE_MAX or has_control(note) or (wanted is PaperKind.OVERDUE and not note):
@@ -167,7 +169,7 @@ def issue(actor: Actor, case_pk: int, kind: str, *, note: str = "", now: datetim
     already = Paper.objects.filter(case=case, kind=wanted.value, version=case.version).first()
     if already is not None:
         return already
-    facts = {"due_on": last_day_of(case.due_at).isoformat() if case.due_at else "", "note": note}
+    facts: dict[str, Any] = {"due_on": last_day_of(case.due_at).isoformat() if case.due_at else "", "note": note}
     if wanted is PaperKind.CERTIFICATE:
         facts |= {"content": _certified(case, actor, now)}
     paper = drafted(case, wanted, version=case.version, facts=facts, now=now, ordered_by=actor.user_id)
@@ -218,7 +220,7 @@ def _why_not(actor: Actor, case: TransferCase, kind: PaperKind, *, now: datetime
     return None
 
 
-def _certified(case: TransferCase, actor: Actor, now: datetime) -> dict[str, object]:
+def _certified(case: TransferCase, actor: Actor, now: datetime) -> dict[str, Any]:
     """What a certificate says: the newest sealed sheet, or before there is any the outbound record as it stands."""
     sealed = Sheet.objects.filter(case=case, sealed_at__isnull=False).order_by("-version").first()
     if sealed is not None:

@@ -23,6 +23,12 @@ class Agency(models.Model):
     name = models.CharField(_("Name"), max_length=80)
     phone = models.CharField(_("Telephone"), max_length=30)
     address = models.CharField(_("Address"), max_length=120, blank=True)
+    postcode = models.CharField(_("Postcode"), max_length=6, blank=True, default="")
+    contact = models.CharField(_("Contact"), max_length=30, blank=True, default="")
+    # Where balances are sent to, as contact letters tell it.
+    bank = models.CharField(_("Bank"), max_length=60, blank=True, default="")
+    account_name = models.CharField(_("Account name"), max_length=80, blank=True, default="")
+    account_number = models.CharField(_("Account number"), max_length=34, blank=True, default="")
     valid_to = models.DateField(_("Valid to"), null=True)
 
     class Meta:
@@ -58,13 +64,14 @@ class Membership(models.Model):
 class Partner(models.Model):
     """A platform that files applications through the API. Only the hash of its key is kept.
 
-    `scopes`: `apply` files applications, `status` reads those it filed. The webhook, when set, hears each change of
-    the public line of its own cases.
+    `scopes`: `apply` files applications, `status` reads those it filed, `enrol` reports enrolments, which may start a
+    transfer that nobody applied for. The webhook, when set, hears each change of the public line of its own cases.
     """
 
     APPLY = "apply"
     STATUS = "status"
-    SCOPES = (APPLY, STATUS)
+    ENROL = "enrol"
+    SCOPES = (APPLY, STATUS, ENROL)
 
     name = models.CharField(_("Name"), max_length=80, unique=True)
     key_hash = models.BinaryField(_("Key"), max_length=32, unique=True, editable=False)
@@ -93,13 +100,20 @@ class Partner(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """A partner's promise that a repeated request is the same one: the same key gives the same case."""
+    """The promise that what is sent again is the same thing: the same key gives the same case.
 
-    partner = models.ForeignKey(Partner, models.CASCADE)
+    `kind`: an application (`apply`), or an enrolment event (`enrol`), whose id is the key. No partner: the
+    installation's own command.
+    """
+
+    partner = models.ForeignKey(Partner, models.CASCADE, null=True)
+    kind = models.CharField(max_length=10, default=Partner.APPLY)
     key = models.CharField(max_length=100)
     request_digest = models.BinaryField(max_length=32)
     case = models.ForeignKey("transfers.TransferCase", models.CASCADE, null=True)
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["partner", "key"], name="idempotency_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "kind", "key"], name="idempotency_once", nulls_distinct=False)
+        ]

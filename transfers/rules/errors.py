@@ -194,6 +194,31 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "转出地与转入地相同，不需要转移接续。",
         "Both areas are the same; no transfer is needed.",
     ),
+    "J-PAPER-CODE": (
+        400,
+        "核验码应为16位字母或数字，请按文书上所印填写。",
+        "A verification code has 16 letters and digits. Enter it as it is printed on the paper.",
+    ),
+    "J-NOT-PDF": (
+        400,
+        "这不是 PDF 文件，或者超过 5 MB，无法核验。请上传原始的 PDF 文件，不要上传照片或扫描件。",
+        "This is no PDF, or larger than 5 MB. Upload the original PDF file, not a photograph or a scan.",
+    ),
+    "J-PAPER-BY-HAND": (
+        409,
+        "本文书含字库暂缺的汉字，由{agency}手工开具，请电话联系：{phone}。",
+        "This paper has characters that the font lacks. {agency} issues it by hand; telephone {phone}.",
+    ),
+    "J-PAPER-DAMAGED": (
+        503,
+        "文书文件暂时无法读取，已通知管理人员，请稍后再试。",
+        "The file of this paper cannot be read just now. The administrators have been told; try again later.",
+    ),
+    "J-PAPER-NOT-NOW": (
+        409,
+        "现在不能开具这种文书。",
+        "This kind of paper cannot be issued now.",
+    ),
 }
 
 
