@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An event whose every field has been checked by itself. `application` lacks the outbound side if none was named."""
+    """An event that has been checked. Where no outbound area was named, that of `application` means nothing."""
 
     key: str
     application: intake.CleanApplication
@@ -66,9 +66,7 @@ def enrolled(event: Mapping[str, Any], actor: Actor, *, now: datetime) -> Outcom
         if isinstance(found, Answer):
             return Outcome(found)
         application = replace(read.application, outbound=found[0], outbound_scheme=found[1])
-        filed = promise.keep(
-            lambda: intake.submit(application, actor, channel=Channel.AUTOMATIC, now=now), now=now
-        )
+        filed = promise.keep(lambda: intake.submit(application, actor, channel=Channel.AUTOMATIC, now=now), now=now)
     case = intake.decide_if_due(filed.case, now=now)
     return Outcome(Answer.KNOWN if filed.replayed else Answer.STARTED, case)
 

@@ -84,11 +84,18 @@ FIELDS = (
 )
 
 
-def clean(raw: Mapping[str, Any], *, now: datetime, channel: Channel = Channel.ONLINE) -> CleanApplication:
+def clean(
+    raw: Mapping[str, Any],
+    *,
+    now: datetime,
+    channel: Channel = Channel.ONLINE,
+    fields: Sequence[str] = FIELDS,
+) -> CleanApplication:
     """Check every field of an application; `J-INPUT` lists all problems by field, none is hidden by another.
 
     `channel`: at a window, an area that still asks for the enrolment certificate gets its number; nobody asked the
-    person of an automatic transfer for a phone, so it may be missing there.
+    person of an automatic transfer for a phone, so it may be missing there. `fields`: those that are asked for; any
+    other is unknown, and stays blank.
     """
     problems: dict[str, dict[str, str]] = {}
 

@@ -1,8 +1,7 @@
-"""Agencies and partners to administer; areas, calendars and policies to look at."""
+"""Agencies and partners to administer; areas and calendars to look at."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import date
 
@@ -19,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from transfers.admin.pages import page
 from transfers.admin.people import SuperuserOnly
-from transfers.models import CalendarNotice, Partner, Policy
+from transfers.models import CalendarNotice, Partner
 from transfers.templatetags.said import day as day_words
 
 
@@ -93,25 +92,13 @@ class CalendarNoticeAdmin(LookOnly):
     named_days.short_description = gettext_lazy("Named days")  # type: ignore[attr-defined]
 
 
-class PolicyAdmin(LookOnly):
-    list_display = ("area", "version", "document_number", "valid_from", "valid_to", "published_at")
-    list_select_related = ("area",)
-    exclude = ("values", "drafted_by", "published_by")
-    readonly_fields = ("switches",)
-
-    def switches(self, row: Policy) -> SafeString:
-        text = json.dumps(row.values, ensure_ascii=False, indent=2)
-        return format_html('<pre class="jx-json">{}</pre>', text)
-
-    switches.short_description = gettext_lazy("Switches")  # type: ignore[attr-defined]
-
-
 class PartnerForm(ModelForm):
     scopes = MultipleChoiceField(
         label=gettext_lazy("Scopes"),
         choices=(
             (Partner.APPLY, gettext_lazy("File applications")),
             (Partner.STATUS, gettext_lazy("Read their status")),
+            (Partner.ENROL, gettext_lazy("Report enrolments")),
         ),
         widget=CheckboxSelectMultiple,
     )

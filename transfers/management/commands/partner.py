@@ -20,7 +20,9 @@ class Command(BaseCommand):
         create = verbs.add_parser("create", help="a new partner; prints its key, this once")
         create.add_argument("name")
         create.add_argument(
-            "--scopes", default=",".join(Partner.SCOPES), help=f"comma-separated, of {', '.join(Partner.SCOPES)}"
+            "--scopes",
+            default=f"{Partner.APPLY},{Partner.STATUS}",
+            help=f"comma-separated, of {', '.join(Partner.SCOPES)} (default: %(default)s)",
         )
         create.add_argument("--webhook-url", default="", help="hears each change of the public line of its own cases")
         verbs.add_parser("rotate", help="a new key; the old one stops at once").add_argument("name")

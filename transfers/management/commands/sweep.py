@@ -17,13 +17,13 @@ from transfers.sla.calendars import calendar_for
 from transfers.tasks import idle
 
 NATION = "100000"
-COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "unreadable")
+COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "carried", "unreadable")
 
 
 class Command(BaseCommand):
     help = (
-        "Fire the alarms that are due, end cases whose supplement did not come, and try waiting prechecks again, "
-        "until nothing is left. Safe to repeat, and to run beside others."
+        "Fire the alarms that are due, end cases whose supplement or repair did not come, try waiting prechecks and "
+        "automatic steps again, until nothing is left. Safe to repeat, and to run beside others."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,6 +49,7 @@ class Command(BaseCommand):
                 counts[name] += getattr(swept.fired, name)
             counts["lapsed"] += swept.lapsed
             counts["decided"] += swept.decided
+            counts["carried"] += swept.carried
             counts["unreadable"] += swept.fired.failed
             if idle(swept):
                 break
