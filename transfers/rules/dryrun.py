@@ -75,6 +75,11 @@ def failures_data(run: DryRun) -> dict[str, Any]:
     return {"outcome": run.outcome.value, "failures": [failure_data(failure) for failure in run.failures]}
 
 
+def dry_run_data(run: DryRun) -> dict[str, Any]:
+    """Everything for programs: the rules, the advice, the months."""
+    return {**failures_data(run), "advice": advice_data(run.advice), "months": record_data(run)}
+
+
 def failure_data(failure: Failure) -> dict[str, Any]:
     """One failure with everything that explains it."""
     return {

@@ -8,6 +8,7 @@ from typing import Any
 
 from transfers.documents.caseform import CaseContent, parse
 from transfers.policies import applying
+from transfers.rules.declared import Declared
 from transfers.rules.dryrun import DryRun
 from transfers.rules.errors import refusal
 from transfers.rules.facts import Application, AreaFacts
@@ -49,6 +50,11 @@ def dry_run_of(data: Mapping[str, Any], *, today: date) -> DryRun:
     if problems:
         raise refusal("J-INPUT", fields=problems)
     return _dry_run(content, policies)
+
+
+def declared_run(declared: Declared, *, today: date) -> DryRun:
+    """The dry run of what a person says of themselves, under the policies of both areas."""
+    return DryRun(question_of(declared.application(today), declared.outbound(), declared.inbound(today)))
 
 
 def _dry_run(content: CaseContent, policies: Mapping[str, Any]) -> DryRun:
