@@ -12,7 +12,7 @@ from enum import StrEnum
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q, QuerySet
 
-from transfers.models import Agency, Area, Membership, Partner, Remittance, TransferCase
+from transfers.models import MOVES, Agency, Area, Membership, Partner, Remittance, TransferCase
 from transfers.models.moves import Move
 from transfers.places import furnish
 from transfers.rules.errors import Refusal, refusal
@@ -161,6 +161,14 @@ def acting_agency(actor: Actor, case: TransferCase, move: Move) -> int | None:
 def belongs(role: Role, side: Side) -> bool:
     """Handlers and reviewers act on their own side only; other roles on the side where their agency stands."""
     return not role.value.startswith(("out_", "in_")) or role.value.startswith(f"{side.value}_")
+
+
+def claimers(agency_id: int | None, side: Side) -> QuerySet[Membership]:
+    """The memberships of those who could claim a case that lies with this agency on this side."""
+    roles = {role for declared in MOVES.values() if declared.move.claims for role in declared.move.roles}
+    return Membership.objects.filter(
+        agency=agency_id, role__in=[role.value for role in roles if belongs(role, side)], user__is_active=True
+    ).select_related("user")
 
 
 def check_four_eyes(actor: Actor, case: TransferCase, remittance: Remittance | None, move: Move) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from transfers.access import belongs
+from transfers.access import claimers
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.actions.intake import agency_at, failures_of
-from transfers.models import MOVES, Membership, TransferCase
+from transfers.models import MOVES, TransferCase
 from transfers.places import furnish
 from transfers.policies import applying
 from transfers.registry import ask
@@ -59,17 +59,8 @@ def _require_sound(context: Context) -> None:
 def reassign(context: Context) -> Effect:
     """To a colleague of the same agency who could have claimed the case."""
     case = context.case
-    roles = {role for declared in MOVES.values() if declared.move.claims for role in declared.move.roles}
-    member = (
-        Membership.objects.filter(
-            agency=case.holder_id,
-            role__in=[role.value for role in roles if belongs(role, Side(case.acts))],
-            user__username=context.step.data["to"],
-            user__is_active=True,
-        )
-        .select_related("user")
-        .first()
-    )
+    found = claimers(case.holder_id, Side(case.acts)).filter(user__username=context.step.data["to"])
+    member = found.first()
     if member is None:
         raise refusal("J-MEMBER", name=context.step.data["to"][:30])
     if member.user_id == case.owner_id:
