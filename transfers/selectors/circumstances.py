@@ -52,7 +52,7 @@ class Circumstance:
 
 
 _PART = re.compile(r"periods\[(\d+)\](?:\.(\w+))?")
-_PARTS = {
+PARTS = {
     "from": Named("起始月份", "first month"),
     "to": Named("截止月份", "last month"),
     "months": Named("月数", "months"),
@@ -69,7 +69,7 @@ def place_named(place: str) -> Named:
     found = _PART.fullmatch(place)
     if found is None:
         return _WHOLE
-    number, part = int(found[1]) + 1, _PARTS.get(found[2] or "")
+    number, part = int(found[1]) + 1, PARTS.get(found[2] or "")
     row = Named(f"第{number}条缴费时段", f"Contribution period {number}")
     return Named(f"{row.zh}的{part.zh}", f"{row.en}, {part.en}") if part else row
 

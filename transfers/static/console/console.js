@@ -43,6 +43,31 @@
     });
   });
 
+  // A long list of choices with a field above it: only what holds the typed words can be chosen, the first of it is.
+  document.querySelectorAll("[data-narrows]").forEach((field) => {
+    const list = document.getElementById(field.dataset.narrows);
+    field.hidden = false;
+    field.addEventListener("input", () => {
+      const words = field.value.trim().toLowerCase();
+      let first = null;
+      list.querySelectorAll("optgroup").forEach((group) => {
+        const whole = group.label.toLowerCase().includes(words);
+        let any = false;
+        group.querySelectorAll("option").forEach((option) => {
+          const fits = whole || option.text.toLowerCase().includes(words);
+          option.hidden = option.disabled = !fits;
+          if (fits) { any = true; first = first || option; }
+        });
+        group.hidden = !any;
+      });
+      if (words && first) list.value = first.value;
+      else list.value = "";
+    });
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); list.focus(); }
+    });
+  });
+
   document.addEventListener("click", (event) => {
     const fill = event.target.closest("[data-fill-username]");
     if (fill) {
