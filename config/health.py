@@ -2,7 +2,8 @@
 
 `GET /healthz` answers JSON: `status`, and for `database`, `redis`, `worker`, `beat` and each backlog of
 `settings.HEALTH_BACKLOGS` a `status` (`ok`, `late`, `down`) and an `age` in seconds: since the last sign of life, or
-how long the oldest due piece of work has been waiting. 200 when all are `ok`, else 503. `GET /livez` says only that the
+how long the oldest due piece of work has been waiting; for the `calendar` a `warning` and the covered working days
+ahead by region when these run short. 200 when all are `ok` or a warning, else 503. `GET /livez` says only that the
 web process answers. `GET /metrics` gives the same figures to Prometheus.
 """
 
@@ -12,9 +13,10 @@ import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -36,10 +38,22 @@ KEEP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One line of the health page. `age` is in seconds; None when nothing is known."""
+    """One line of the health page. `age` is in seconds; None when nothing is known.
+
+    A `warning` wants somebody's attention in the coming weeks and is no failure. `days` is for the calendar alone:
+    region -> working days ahead that official notices cover.
+    """
 
     status: str
     age: float | None
+    days: Mapping[str, int] | None = None
+
+    @property
+    def well(self) -> bool:
+        return self.status in ("ok", "warning")
+
+    def as_data(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "days" or value is not None}
 
 
 DOWN = Sign("down", None)
@@ -56,7 +70,7 @@ def judge(age: float | None) -> Sign:
 def signs() -> dict[str, Sign]:
     """Ask everything afresh. Takes at most a few seconds, also when a server hangs."""
     found = {"database": DOWN, "redis": ask_redis(), "worker": DOWN, "beat": DOWN}
-    found |= dict.fromkeys(settings.HEALTH_BACKLOGS, DOWN)
+    found |= dict.fromkeys([*settings.HEALTH_BACKLOGS, "calendar"], DOWN)
     fresh: BaseDatabaseWrapper = connection.copy()
     options = fresh.settings_dict["OPTIONS"]
     fresh.settings_dict["OPTIONS"] = options | {
@@ -70,6 +84,7 @@ def signs() -> dict[str, Sign]:
         found["database"] = Sign("ok", 0.0)
         found["worker"], found["beat"] = judge(ages.get("worker")), judge(ages.get("beat"))
         found |= ask_backlogs(over=fresh)
+        found["calendar"] = ask_calendar(over=fresh)
     except DatabaseError as error:
         logger.warning("The health page cannot reach the database: %s", error)
     finally:
@@ -108,6 +123,21 @@ def ask_backlogs(*, over: BaseDatabaseWrapper) -> dict[str, Sign]:
     return found
 
 
+def ask_calendar(*, over: BaseDatabaseWrapper) -> Sign:
+    """How many working days ahead official notices cover, asked `over` this connection."""
+    from transfers.rules.workdays import local_date
+    from transfers.sla.calendars import HORIZON_DAYS, horizons
+
+    usual = connections[over.alias]
+    connections[over.alias] = over
+    try:
+        days = horizons(local_date(timezone.now()))
+    finally:
+        connections[over.alias] = usual
+    short = not days or min(days.values()) < HORIZON_DAYS
+    return Sign("warning" if short else "ok", None, days)
+
+
 def oldest_due_alarm(*, now: datetime) -> float | None:
     """Seconds since the alarm that has been due longest should have been fired; None when nothing is due."""
     from transfers.models import Clock
@@ -133,10 +163,10 @@ def recent_signs() -> dict[str, Sign]:
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """The state of every part; 503 unless all are well."""
+    """The state of every part; 503 unless all are well, a warning being well enough."""
     found = recent_signs()
-    well = all(sign.status == "ok" for sign in found.values())
-    body = {"status": "ok" if well else "unwell"} | {name: asdict(sign) for name, sign in found.items()}
+    well = all(sign.well for sign in found.values())
+    body = {"status": "ok" if well else "unwell"} | {name: sign.as_data() for name, sign in found.items()}
     response = JsonResponse(body, status=200 if well else 503)
     response._has_been_logged = True  # type: ignore[attr-defined]  # probes ask every few seconds: no line each
     return response
@@ -169,8 +199,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
     age = Gauge(
         "jiexu_age_seconds", "Since the last sign of life, or the wait of the oldest work", ["part"], registry=registry
     )
+    days = Gauge(
+        "jiexu_calendar_working_days", "Working days ahead that official notices cover", ["region"], registry=registry
+    )
     for name, sign in recent_signs().items():
-        up.labels(name).set(sign.status == "ok")
+        up.labels(name).set(sign.well)
         if sign.age is not None:
             age.labels(name).set(sign.age)
+        for region, covered in (sign.days or {}).items():
+            days.labels(region).set(covered)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

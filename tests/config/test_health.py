@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -74,7 +74,25 @@ def test_redis_away(client: Client, settings: pytest.FixtureRequest) -> None:
         "redis": "down",
         "worker": "ok",
         "beat": "ok",
+        "calendar": response.json()["calendar"]["status"],
     }
+
+
+@pytest.mark.parametrize(("day", "status"), [("2026-10-09", "ok"), ("2026-10-10", "warning")])
+def test_a_calendar_that_runs_out_warns_and_fails_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch, day: str, status: str
+) -> None:
+    """Sixty working days are covered after 9 October 2026, and 59 after the 10th, a worked Saturday."""
+    alive(worker=1, beat=1)
+    monkeypatch.setattr(health, "ask_backlogs", lambda *, over: {})
+    monkeypatch.setattr("transfers.rules.workdays.local_date", lambda _instant: date.fromisoformat(day))
+    response = client.get("/healthz")
+    calendar = response.json()["calendar"]
+    assert (response.status_code, calendar["status"]) == (200, status)
+    assert calendar["days"]["100000"] == calendar["days"]["450000"] == (60 if status == "ok" else 59)
+    told = client.get("/metrics").content.decode()
+    assert f'jiexu_calendar_working_days{{region="100000"}} {calendar["days"]["100000"]}.0' in told
+    assert 'jiexu_up{part="calendar"} 1.0' in told
 
 
 def test_database_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from transfers.places import agency_of, lineage
 from transfers.reference.loader import hold, row_values
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Named, Role
-from transfers.rules.workdays import NATION, Calendar, CalendarError, Notice
+from transfers.rules.workdays import NATION, Calendar, CalendarError, Flaw, Notice
 from transfers.sla.calendars import calendars_with, stored_notices
 from transfers.sla.recompute import Example, outlook
 
@@ -130,14 +130,24 @@ def _check(notice: Notice, stored: Sequence[Notice]) -> None:
     problems = notice.problems()
     known = Area.objects.filter(pk=notice.region).exists()
     if not known:
-        problems.append(f"region: there is no area {notice.region}")
+        problems.append(Flaw(f"region: there is no area {notice.region}", f"没有{notice.region}这个地区"))
     same = _same(notice, stored)
     if same:
         highest = max(other.version for other in same)
         if notice.version <= highest:
-            problems.append(f"version: {notice.tag} is not higher than {highest}, which has been loaded")
+            problems.append(
+                Flaw(
+                    f"version: {notice.tag} is not higher than {highest}, which has been loaded",
+                    f"版本：{notice.tag}不高于已载入的第{highest}版",
+                )
+            )
         if notice.provisional and not all(other.provisional for other in same):
-            problems.append(f"provisional: the notice of {notice.year} is out already")
+            problems.append(
+                Flaw(
+                    f"provisional: the notice of {notice.year} is out already",
+                    f"{notice.year}年已有正式通知，不能再载入暂定的",
+                )
+            )
     if not problems:
         below = {other.region for other in stored if notice.region in lineage(other.region)}
         try:

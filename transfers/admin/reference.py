@@ -69,11 +69,12 @@ class AreaAdmin(LookOnly):
 class CalendarNoticeAdmin(LookOnly):
     """Working-day notices with their document numbers, the days as a list."""
 
-    list_display = ("area", "year", "version", "document_number", "provisional", "covered_until")
-    list_select_related = ("area",)
+    list_display = ("area", "year", "version", "document_number", "provisional", "covered_until", "loaded_by")
+    list_select_related = ("area", "loaded_by")
     list_filter = ("year", "provisional")
     exclude = ("days",)
     readonly_fields = ("named_days",)
+    change_list_template = "console/notices.html"
 
     def named_days(self, row: CalendarNotice) -> SafeString:
         lines = (

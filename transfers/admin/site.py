@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from notifications import inbox
 from transfers.access import Actor, actor_for
+from transfers.admin import calendars
 from transfers.admin.pages import actor_of, missing, page, refused, user_of
 from transfers.models import Agency
 from transfers.rules.errors import Refusal
@@ -55,6 +56,7 @@ class ConsoleSite(AdminSite):
             path("inbox/", self.admin_view(self.inbox), name="inbox"),
             path("inbox/read/", self.admin_view(require_POST(self.mark_read)), name="inbox_read"),
             path("system/", self.admin_view(self.system), name="system"),
+            path("calendars/", self.admin_view(calendars.load_view), name="calendar_load"),
         ]
         return own + super().get_urls()
 
@@ -69,6 +71,7 @@ class ConsoleSite(AdminSite):
                 "unread": SimpleLazyObject(lambda: inbox.unread_count(request.user)),  # type: ignore[arg-type]
                 "system_models": _system_models(context["available_apps"]),
                 "can_apply": _can_apply(actor),
+                "can_load_notices": calendars.may_look(actor),
             }
         return context
 
@@ -79,6 +82,8 @@ class ConsoleSite(AdminSite):
         context = {
             "desk": desk(actor, timezone.now()) if actor.roles else None,
             "letters": inbox.entries(user_of(request), limit=5, unread_only=True),
+            "horizon_link": calendars.may_look(actor),
+            **(calendars.horizon() if calendars.may_look(actor) or user_of(request).is_superuser else {}),
             **(extra_context or {}),
         }
         return page(request, "home", context, title=_("Home"))

@@ -47,16 +47,30 @@ _WEEKDAYS = (
 )
 
 
+class Flaw(str):
+    """What is wrong with a notice: an English sentence that knows its Chinese one."""
+
+    zh: str
+
+    def __new__(cls, en: str, zh: str) -> Flaw:
+        flaw = super().__new__(cls, en)
+        flaw.zh = zh
+        return flaw
+
+    @property
+    def en(self) -> str:
+        return str(self)
+
+
 class CalendarError(Refusal):
     """The notices do not make a calendar. `problems` lists every fault found, not only the first."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[Flaw]) -> None:
         self.problems = tuple(problems)
-        said = "; ".join(self.problems)
         super().__init__(
             "J-CALENDAR",
-            f"工作日历数据有误，未予采用：{said}",
-            f"The calendar data is not valid and was not used: {said}",
+            f"工作日历数据有误，未予采用：{'；'.join(flaw.zh for flaw in problems)}",
+            f"The calendar data is not valid and was not used: {'; '.join(self.problems)}",
             details={"problems": list(self.problems)},
         )
 
@@ -125,30 +139,42 @@ class Notice:
         """Short name of this version, such as `2026.1` or, for a region, `540100/2026.1`."""
         return f"{'' if self.region == NATION else self.region + '/'}{self.year}.{self.version}"
 
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Flaw]:
         """Everything that is wrong inside this notice; empty when it can be used."""
-        found: list[str] = []
+        found: list[Flaw] = []
         tag = f"{self.region}/{self.year}.{self.version}"
         if not self.document_number.strip():
-            found.append(f"{tag}: no document number")
+            found.append(Flaw(f"{tag}: no document number", f"{tag}：没有文号"))
         if self.covered_from > self.covered_until:
-            found.append(f"{tag}: covered from {self.covered_from} until {self.covered_until}")
+            span = f"{self.covered_from} – {self.covered_until}"
+            found.append(
+                Flaw(
+                    f"{tag}: covered from {self.covered_from} until {self.covered_until}", f"{tag}：覆盖期间{span}颠倒"
+                )
+            )
         if self.covered_from.year != self.year or self.covered_until.year != self.year:
-            found.append(f"{tag}: covered days leave the year {self.year}")
+            found.append(Flaw(f"{tag}: covered days leave the year {self.year}", f"{tag}：覆盖期间超出{self.year}年"))
         seen: dict[date, bool] = {}
         for day in self.days:
             if day.date.year != self.year:
-                found.append(f"{tag}: {day.date} is outside the year {self.year}")
+                found.append(
+                    Flaw(f"{tag}: {day.date} is outside the year {self.year}", f"{tag}：{day.date}不在{self.year}年")
+                )
             elif not self.covered_from <= day.date <= self.covered_until:
-                found.append(f"{tag}: {day.date} is outside the covered days")
+                found.append(Flaw(f"{tag}: {day.date} is outside the covered days", f"{tag}：{day.date}不在覆盖期间内"))
             if not day.zh.strip() or not day.en.strip():
-                found.append(f"{tag}: {day.date} has no name")
+                found.append(Flaw(f"{tag}: {day.date} has no name", f"{tag}：{day.date}没有名称"))
             if day.date not in seen:
                 seen[day.date] = day.working
             elif seen[day.date] == day.working:
-                found.append(f"{tag}: {day.date} is listed twice")
+                found.append(Flaw(f"{tag}: {day.date} is listed twice", f"{tag}：{day.date}列了两次"))
             else:
-                found.append(f"{tag}: {day.date} is listed both as a day off and as a working day")
+                found.append(
+                    Flaw(
+                        f"{tag}: {day.date} is listed both as a day off and as a working day",
+                        f"{tag}：{day.date}既列为放假又列为上班",
+                    )
+                )
         return found
 
 
@@ -202,8 +228,11 @@ class Calendar:
         outside = sorted(day for day in days if not covered_from <= day <= last)
         if outside or covered_until < covered_from - _ONE_DAY:
             raise CalendarError(
-                [f"{day} is outside {covered_from} to {last}" for day in outside]
-                or [f"covered from {covered_from} until {covered_until}"]
+                [
+                    Flaw(f"{day} is outside {covered_from} to {last}", f"{day}不在{covered_from}至{last}之内")
+                    for day in outside
+                ]
+                or [Flaw(f"covered from {covered_from} until {covered_until}", f"{covered_from} – {covered_until}颠倒")]
             )
         self._days: dict[date, Day] = dict(days)
         self.covered_from = covered_from
@@ -250,7 +279,8 @@ class Calendar:
         for notice in notices:
             key = (notice.region, notice.year, notice.version)
             if key in keys:
-                problems.append(f"{notice.region}/{notice.year}.{notice.version}: this version is given twice")
+                tag = f"{notice.region}/{notice.year}.{notice.version}"
+                problems.append(Flaw(f"{tag}: this version is given twice", f"{tag}：同一版本出现两次"))
             keys.add(key)
             known = chosen.get((notice.region, notice.year))
             rank = (not notice.provisional, notice.version)
@@ -258,12 +288,20 @@ class Calendar:
                 chosen[notice.region, notice.year] = notice
         national = sorted((n for n in chosen.values() if n.region == NATION), key=lambda notice: notice.covered_from)
         if not national:
-            problems.append("there is no national notice")
+            problems.append(Flaw("there is no national notice", "没有全国的放假通知"))
         for earlier, later in pairwise(national):
             if later.covered_from != earlier.covered_until + _ONE_DAY:
-                problems.append(f"covered days do not join: {earlier.covered_until}, then {later.covered_from}")
+                ends, begins = earlier.covered_until, later.covered_from
+                problems.append(
+                    Flaw(f"covered days do not join: {ends}, then {begins}", f"覆盖期间不衔接：{ends}之后是{begins}")
+                )
             if earlier.provisional and not later.provisional:
-                problems.append(f"{earlier.year} is provisional although {later.year} is official")
+                problems.append(
+                    Flaw(
+                        f"{earlier.year} is provisional although {later.year} is official",
+                        f"{later.year}年已有正式通知，{earlier.year}年却仍为暂定",
+                    )
+                )
         if problems:
             raise CalendarError(problems)
         official = [notice for notice in national if not notice.provisional]
@@ -288,7 +326,10 @@ class Calendar:
         """
         problems = [problem for notice in notices for problem in notice.problems()]
         problems += [
-            f"{notice.region}/{notice.year}.{notice.version}: {day.date} is outside {self.covered_from} to {self.last}"
+            Flaw(
+                f"{notice.tag}: {day.date} is outside {self.covered_from} to {self.last}",
+                f"{notice.tag}：{day.date}不在{self.covered_from}至{self.last}之内",
+            )
             for notice in notices
             for day in notice.days
             if not self.covered_from <= day.date <= self.last

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -35,7 +35,7 @@ from transfers.places import furnish
 from transfers.policies import pinned_policy
 from transfers.rules.clockwork import Tally, recount
 from transfers.rules.ladder import plan
-from transfers.rules.parties import Role
+from transfers.rules.parties import Named, Role
 from transfers.rules.policy import Policy
 from transfers.rules.routes import ClockKind
 from transfers.rules.workdays import Calendar, due_instant, local_date, opening
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 BATCH = 1000
 KIND = "calendar"
 # Limits whose last day the person has been told: what the agencies promised, and what is theirs to do.
-PROMISES = frozenset({ClockKind.OUT.value, ClockKind.IN.value, ClockKind.SUPPLEMENT.value})
+PROMISES = frozenset(kind.value for kind in (ClockKind.OUT, ClockKind.IN, ClockKind.SUPPLEMENT, ClockKind.RETURN))
 _VERBS = frozenset({"pause", "resume", "redirect"})
 _LOCK = 0x4A58_5243  # "JXRC": one batch at a time, by whichever process
 
@@ -94,15 +94,27 @@ def stale() -> list[Stale]:
 
 def overtaken(*, before: datetime) -> dict[str, int]:
     """Area -> open clocks that count by another edition than its current one, which was there `before`. Only reads."""
-    current = dict(CalendarEdition.objects.filter(made_at__lt=before).values_list("digest", "pk"))
-    editions = {bytes(digest): pk for digest, pk in current.items()}
     found: dict[str, int] = defaultdict(int)
-    rows = Clock.objects.exclude(status=STOPPED).values_list("area_id", "calendar_id").annotate(n=Count("pk"))
-    for area, held, count in rows.order_by():
-        wanted = editions.get(calendar_for(area).digest)
-        if wanted is not None and held != wanted:
+    for area, made_at, count in _behind():
+        if made_at is not None and made_at < before:
             found[area] += count
     return found
+
+
+def waiting() -> int:
+    """How many open clocks are still to be counted anew. Only reads."""
+    return sum(count for _area, _made_at, count in _behind())
+
+
+def _behind() -> Iterator[tuple[str, datetime | None, int]]:
+    """(area, since when its current edition is there, stale clocks)."""
+    rows = CalendarEdition.objects.values_list("digest", "pk", "made_at")
+    editions = {bytes(digest): (pk, made_at) for digest, pk, made_at in rows}
+    held = Clock.objects.exclude(status=STOPPED).values_list("area_id", "calendar_id").annotate(n=Count("pk"))
+    for area, edition_id, count in held.order_by():
+        wanted, made_at = editions.get(calendar_for(area).digest, (None, None))
+        if wanted is None or edition_id != wanted:
+            yield area, made_at, count
 
 
 def recompute(*, now: datetime, batch: int = BATCH, tell: Callable[[Recomputed], None] | None = None) -> Recomputed:
@@ -508,6 +520,10 @@ class Example:
     kind: str
     old: date
     new: date
+
+    @property
+    def named(self) -> Named:
+        return ClockKind(self.kind).named
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from accounts.models import User
 from transfers.actions import calendars
 from transfers.reference import notices
 from transfers.rules.errors import Refusal
-from transfers.rules.routes import ClockKind
 from transfers.rules.workdays import Notice
 from transfers.sla.recompute import Recomputed, recompute
 
@@ -114,8 +113,7 @@ class Command(BaseCommand):
                 f"  {region.code} {region.name}: {region.later} later, {region.earlier} earlier, of {region.clocks}"
             )
             for example in region.examples:
-                kind = ClockKind(example.kind).named.zh
-                self.stdout.write(f"    {example.number}  {kind}  {example.old}  →  {example.new}")
+                self.stdout.write(f"    {example.number}  {example.named.zh}  {example.old}  →  {example.new}")
 
     def progress(self, done: Recomputed) -> None:
         """One line that moves on; nothing where it would fill a log."""
