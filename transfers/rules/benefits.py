@@ -28,7 +28,7 @@ from enum import StrEnum
 from transfers.rules.codes import ART
 from transfers.rules.facts import AreaFacts
 from transfers.rules.months import last_counted, month_of, run_until
-from transfers.rules.parties import Named, Scheme
+from transfers.rules.parties import EnrolmentStatus, Named, Scheme
 from transfers.rules.policy import Policy
 
 RESIDENT_TEXT = "国办发〔2024〕38号"
@@ -325,7 +325,7 @@ def advise_on(
     """`advise`, its months read off what both areas know.
 
     The first inbound month is the first one paid there after the last one outbound, else the month in which the inbound
-    enrolment begins. A resident enrolment that was made in the year still covered outbound goes on with the next year.
+    enrolment begins, or is to begin. A resident enrolment that was made in the year still covered outbound goes on with the next year.
     """
     there = [p for p in outbound.periods if p.scheme == outbound_scheme]
     last_paid = last_counted(there)
@@ -335,8 +335,9 @@ def advise_on(
         first_paid = min((max(p.first, last_paid + 1) for p in own if p.counts and p.last > last_paid), default=None)
     if first_paid is None:
         found = inbound.enrolled(inbound_scheme)
-        if found is not None and found.active and found.valid_from is not None:
-            first_paid = month_of(found.valid_from)
+        if found is not None and found.valid_from is not None:
+            planned = found.status == EnrolmentStatus.NONE and found.valid_from > today
+            first_paid = month_of(found.valid_from) if found.active or planned else None
     if outbound_scheme == inbound_scheme == Scheme.RESIDENT:
         covered = outbound.resident_year(today)
         if covered is not None and (last_paid is None or last_paid // 12 < covered):

@@ -17,8 +17,8 @@ from transfers.rules.months import Period, month_of
 class Declared:
     """The answers. Statuses are psn_insu_stas; months are whole numbers (rules/months.py), None when not known.
 
-    `insured_since`: first month insured outbound without a break up to `last_paid`. `enrolled_from`: first month paid, or
-    to be paid, inbound.
+    `insured_since`: first month insured outbound without a break up to `last_paid`. `enrolled_from`: first month paid
+    inbound, or to be paid there.
     """
 
     outbound_area: str
