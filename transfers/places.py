@@ -57,7 +57,9 @@ def _by_area() -> dict[str, Agency]:
 def takes_cases(area_code: str) -> bool:
     """Whether applications can name the area: it runs a fund, and its agency is at work."""
     area, agency = _areas().get(area_code), agency_of(area_code)
-    return area is not None and area.pooling and area.valid_to is None and agency is not None and agency.valid_to is None
+    if area is None or agency is None:
+        return False
+    return area.pooling and area.valid_to is None and agency.valid_to is None
 
 
 @remembered

@@ -50,8 +50,11 @@ def test_it_is_complete(document):
     assert set(document["paths"]) == {
         "/api/v1/applications",
         "/api/v1/applications/{number}",
+        "/api/v1/applications/{number}/national",
         "/api/v1/applications/{number}/supplement",
         "/api/v1/areas",
+        "/api/v1/enrolments",
+        "/api/v1/rules",
         "/api/v1/track",
         "/api/v1/track/code",
     }

@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy
 from transfers.access import Actor
 from transfers.actions.intake import FIELDS, apply, draw_number
 from transfers.admin.pages import actor_of, missing, page
-from transfers.memory import remembered
-from transfers.models import Agency, Area
+from transfers.models import Agency
 from transfers.models.labels import said
+from transfers.places import areas_by_province
 from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
 from transfers.rules.parties import Applicant, Channel, Named, Role, Scheme
@@ -101,20 +101,6 @@ FORM = (
         ),
     ),
 )
-
-
-@remembered
-def area_choices() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Pooling areas that take cases, by province: (province, [(code, name), …])."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    agencies = Agency.objects.filter(area__pooling=True, area__valid_to__isnull=True, valid_to__isnull=True)
-    for agency in agencies.select_related("area__parent").order_by("area_id"):
-        above = agency.area.parent
-        direct = above is None or above.level == Area.Level.NATION
-        groups.setdefault(agency.area.name if direct else above.name, []).append(  # type: ignore[union-attr]
-            (agency.area_id, agency.area.name)
-        )
-    return list(groups.items())
 
 
 def apply_view(request: HttpRequest) -> HttpResponse:
@@ -213,7 +199,7 @@ def _form(
     ]
     context = {
         "parts": parts,
-        "areas": area_choices(),
+        "areas": areas_by_province(),
         "own": own,
         "refusal": error,
         "once": _once(request, error),

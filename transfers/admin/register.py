@@ -10,7 +10,8 @@ from notifications.models import Letter
 from transfers.admin.cases import CaseAdmin
 from transfers.admin.letters import LetterAdmin
 from transfers.admin.people import MembershipAdmin, UserAdmin
-from transfers.admin.reference import AgencyAdmin, AreaAdmin, CalendarNoticeAdmin, PartnerAdmin, PolicyAdmin
+from transfers.admin.policies import PolicyAdmin
+from transfers.admin.reference import AgencyAdmin, AreaAdmin, CalendarNoticeAdmin, PartnerAdmin
 from transfers.models import Agency, Area, CalendarNotice, Membership, Partner, Policy, TransferCase
 
 

@@ -16,12 +16,12 @@ Partner operations need `Authorization: Bearer jx_…`. Every error is a problem
 
 | status | codes |
 |---|---|
-| 400 | J-JSON, J-IDEMPOTENCY-KEY, J-CASE-NUMBER, J-TAIL, J-CODE, J-NOTE, J-FIELD |
+| 400 | J-JSON, J-IDEMPOTENCY-KEY, J-CASE-NUMBER, J-TAIL, J-CODE, J-NOTE, J-FIELD, J-AREA, J-SAME-AREA |
 | 401 | J-KEY |
 | 403 | J-SCOPE |
 | 404 | J-NOT-FOUND, J-LOOKUP, J-ADDRESS |
 | 405 | J-METHOD |
-| 409 | J-IDEMPOTENCY, J-STALE, J-NOT-NOW |
+| 409 | J-IDEMPOTENCY, J-STALE, J-NOT-NOW, J-NO-PROCESS |
 | 413 | J-TOO-LARGE |
 | 415 | J-MEDIA |
 | 422 | J-INPUT, with `details.fields` |

@@ -20,6 +20,8 @@ from transfers.memory import remembered
 from transfers.models import Area, Partner, TransferCase
 from transfers.rules import casenumber
 from transfers.rules.errors import Refusal, refusal
+from transfers.rules.workdays import local_date
+from transfers.selectors.applying import between
 from transfers.web.levels import look
 from transfers.web.origin import origin_of
 
@@ -75,7 +77,7 @@ def file_application(request: HttpRequest) -> HttpResponse:
             f"Give 1 to {KEY_MAX} visible ASCII characters in the header Idempotency-Key.",
         )
     filed = file_once(bodies.read(request), caller(request), key=key, now=timezone.now())
-    shown = _application(caller(request), filed.case.number)
+    shown = application_of(caller(request), filed.case.number)
     if filed.replayed:
         return answer(shown, headers={"Idempotency-Replayed": "true"})
     return answer(shown, status=201, headers={"Location": f"{request.path.rstrip('/')}/{filed.case.number}"})
@@ -119,7 +121,7 @@ def list_applications(
 )
 def get_application(request: HttpRequest, number: str) -> HttpResponse:
     """One of your own; another's and one that does not exist are the same J-NOT-FOUND."""
-    return answer(_application(caller(request), casenumber.parse(number)))
+    return answer(application_of(caller(request), casenumber.parse(number)))
 
 
 @router.post(
@@ -137,10 +139,11 @@ def supplement_application(request: HttpRequest, number: str) -> HttpResponse:
     case = find_case(actor, number=casenumber.parse(number))
     sent = bodies.fields(bodies.read(request), required=("note",), whole=("version",))
     perform(case, "provide_supplement", actor, version=sent["version"], note=sent["note"])
-    return answer(_application(caller(request), case.number))
+    return answer(application_of(caller(request), case.number))
 
 
-def _application(partner: Partner, number: str) -> dict[str, Any]:
+def application_of(partner: Partner, number: str) -> dict[str, Any]:
+    """One of a partner's own applications, as it is sent."""
     case = find_case(partner_actor(partner), number=number)
     line, detail = look(case, timezone.now(), verified=True)
     assert detail is not None
@@ -173,6 +176,26 @@ def _areas() -> list[dict[str, Any]]:
         }
         for area in rows
     ]
+
+
+@router.get(
+    "/rules",
+    tags=["Reference"],
+    summary="What applies between two areas today",
+    operation_id="get_rules",
+    response={200: shapes.RulesOut, **problems(400, 422)},
+)
+def get_rules(
+    request: HttpRequest,
+    outbound: str = Query(..., alias="from", pattern="^[0-9]{6}$", description="Code of the outbound area."),
+    inbound: str = Query(..., alias="to", pattern="^[0-9]{6}$", description="Code of the inbound area."),
+) -> HttpResponse:
+    """Public, no personal data. Each switch of either area with the edition that it comes from, and plain sentences.
+
+    A case keeps what applied on the day of its acceptance, so an open case may rest on an earlier edition.
+    """
+    bodies.known(request.GET, ("from", "to"))
+    return answer(shapes.rules(between(outbound, inbound, local_date(timezone.now()))))
 
 
 # --- the public look-up -------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from accounts.mask import mask_name
 from transfers.models import TransferCase
 from transfers.models.labels import Bilingual
 from transfers.rules.codes import ALL
+from transfers.rules.policy import plain
+from transfers.selectors.applying import Applies, Between
 from transfers.selectors.progress import ClockView, MoneyView
 from transfers.web.levels import Detail, Line
 
@@ -146,6 +148,52 @@ class AreaOut(Schema):
     full_name: str
     province: str
     pseudo: bool
+
+
+class EditionOut(Schema):
+    """The edition of a policy: whose, which, by which document, since when. `source` says what it rests on."""
+
+    area: str
+    version: int
+    document_number: str
+    valid_from: str
+    valid_to: str | None
+    source: str
+
+
+class RuleOut(Schema):
+    """One switch as it applies. `edition` is the index into `editions`; null when no area lays it down."""
+
+    value: Any = Field(description="As in a policy: number, text, list, true or false, null for none.")
+    words: Words
+    edition: int | None
+
+
+class SideRulesOut(Schema):
+    """What applies in one area, by switch; `editions` are those that it results from, the widest area first."""
+
+    area: str
+    full_name: str
+    editions: list[EditionOut]
+    rules: dict[str, RuleOut]
+
+
+class PromiseOut(Schema):
+    """One sentence for the person, and the switches (`out.` or `in.` before the name) that it rests on."""
+
+    topic: Words
+    text: Words
+    switches: list[str]
+
+
+class RulesOut(Schema):
+    """What applies to a move from one area to the other on a day."""
+
+    on: str
+    same_province: bool
+    promises: list[PromiseOut]
+    outbound: SideRulesOut
+    inbound: SideRulesOut
 
 
 class ListedOut(Schema):
@@ -368,4 +416,49 @@ def _money(money: MoneyView) -> dict[str, Any]:
         "words": words(money.public),
         "steps": [{**words(step.named), "at": step.at} for step in money.steps],
         "settled": money.settled,
+    }
+
+
+def rules(found: Between) -> dict[str, Any]:
+    """What applies between two areas, as `RulesOut`. The ladder of alarms is the agencies' own affair and left out."""
+    return {
+        "on": found.outbound.on.isoformat(),
+        "same_province": found.same_province,
+        "promises": [
+            {
+                "topic": words(promise.topic),
+                "text": words(promise.text),
+                "switches": [f"{side}.{code}" for side, code in promise.switches],
+            }
+            for promise in found.promises
+        ],
+        "outbound": _side_rules(found.outbound),
+        "inbound": _side_rules(found.inbound),
+    }
+
+
+def _side_rules(applies: Applies) -> dict[str, Any]:
+    return {
+        "area": applies.area.code,
+        "full_name": applies.area.full_name,
+        "editions": [
+            {
+                "area": origin.area.code,
+                "version": origin.version,
+                "document_number": origin.document_number,
+                "valid_from": origin.valid_from.isoformat(),
+                "valid_to": origin.valid_to.isoformat() if origin.valid_to else None,
+                "source": origin.source,
+            }
+            for origin in applies.origins
+        ],
+        "rules": {
+            code: {
+                "value": plain(value.switch, value.value),
+                "words": words(value.words),
+                "edition": applies.origins.index(value.origin) if value.origin else None,
+            }
+            for code, value in applies.values.items()
+            if value.switch.kind != "ladder"
+        },
     }

@@ -219,6 +219,11 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "现在不能开具这种文书。",
         "This kind of paper cannot be issued now.",
     ),
+    "J-NO-PROCESS": (
+        409,
+        "业务现为“{state}”，尚未受理，没有国家平台业务可以导出。",
+        "The case is “{state_en}” and has not been accepted: there is no process of the national platform to export.",
+    ),
 }
 
 

@@ -656,6 +656,20 @@ SWITCHES: dict[str, Switch] = {
 }
 
 
+def plain(switch: Switch, value: Any) -> Any:
+    """A resolved value in the JSON form that `resolve` reads; the ladder stays as it is."""
+    match value:
+        case time():
+            return f"{value:%H:%M}"
+        case Decimal():
+            return str(value)
+        case Freeze():
+            return {"from": value.starts, "to": value.ends}
+        case tuple() if switch.kind == "choices":
+            return list(value)
+    return value
+
+
 def worded(switch: Switch, value: Any) -> Named:
     """A resolved value in words, with its unit: what a person reads."""
     if value is None or (value == () and switch.optional):

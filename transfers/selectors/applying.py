@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from transfers.models import Area, Policy
-from transfers.places import agency_of, area_of, same_province
+from transfers.places import area_of, same_province, takes_cases
 from transfers.policies import editions
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Named
@@ -93,22 +93,13 @@ def applies_in(area_code: str, on: date, *, rows: Sequence[Policy] | None = None
 def between(outbound: str, inbound: str, on: date) -> Between:
     """What applies to a move between two pooling areas on a day. Refusals: J-AREA, J-SAME-AREA."""
     for code in (outbound, inbound):
-        if not _takes_cases(code):
+        if not takes_cases(code):
             raise refusal("J-AREA", code=code[:20])
     if outbound == inbound:
         raise refusal("J-SAME-AREA")
     out, into = applies_in(outbound, on), applies_in(inbound, on)
     same = same_province(outbound, inbound)
     return Between(out, into, same, promises(outbound=out.policy, inbound=into.policy, same_province=same))
-
-
-def _takes_cases(code: str) -> bool:
-    try:
-        area = area_of(code)
-    except KeyError:
-        return False
-    agency = agency_of(code)
-    return area.pooling and area.valid_to is None and agency is not None and agency.valid_to is None
 
 
 def _origin(row: Policy, *, own: bool) -> Origin:

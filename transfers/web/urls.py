@@ -1,6 +1,6 @@
 from django.urls import path
 
-from transfers.web import views
+from transfers.web import checking, rules, views
 
 app_name = "track"
 urlpatterns = [
@@ -9,5 +9,8 @@ urlpatterns = [
     path("code/", views.code, name="code"),
     path("verify/", views.verify, name="verify"),
     path("supplement/", views.supplement, name="supplement"),
+    path("check/", checking.check, name="check"),
+    path("rules/", rules.rules, name="rules"),
+    path("papers/<int:pk>/", views.paper, name="paper"),
     path("leave/", views.leave, name="leave"),
 ]
