@@ -151,7 +151,7 @@ def acting_agency(actor: Actor, case: TransferCase, move: Move) -> int | None:
         return None
     for side in move.sides:
         agency = agency_on(case, side)
-        if move.holding and agency != case.holder_id:
+        if move.holding and case.holder_id is not None and agency != case.holder_id:
             continue
         if actor.has(agency, *(role for role in move.roles if belongs(role, side))):
             return agency

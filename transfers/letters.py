@@ -21,7 +21,7 @@ from transfers.models.labels import said
 from transfers.models.moves import Declared, Step
 from transfers.rules.codes import ALL
 from transfers.rules.ladder import Rung
-from transfers.rules.parties import Role, Side
+from transfers.rules.parties import Named, Role, Side
 from transfers.rules.routes import ClockKind, State
 from transfers.rules.workdays import last_day_of, local_date
 from transfers.sla.calendars import calendar_for
@@ -93,13 +93,20 @@ TO_OWNER = {
 }
 
 
-def for_move(case: TransferCase, declared: Declared, step: Step, *, version: int) -> list[Draft]:
-    """The letters that this step sends: to the person, to staff with new work, to the partner that filed the case."""
+def for_move(
+    case: TransferCase, declared: Declared, step: Step, *, version: int, data: Mapping[str, Any]
+) -> list[Draft]:
+    """The letters that this step sends: to the person, to staff with new work, to the partner that filed the case.
+
+    `data` is what the step wrote into its event; benefit advice in it goes into the person's letter.
+    """
     drafts: list[Draft] = []
     key = f"{case.number}:{version}"
     if template := TO_PERSON.get(declared.name):
-        why = _work(declared, step) if template in SAYS_WHY else None
-        drafts += to_person(case, template, dedupe=f"{key}:{template}", extra=why)
+        extra: dict[str, Any] = _work(declared, step) if template in SAYS_WHY else {}
+        if advice := data.get("advice"):
+            extra["advice"] = Named(advice["zh"], advice["en"])
+        drafts += to_person(case, template, dedupe=f"{key}:{template}", extra=extra)
     if work := TO_STAFF.get(declared.name):
         users = members([getattr(case, work.column)], work.roles)
         drafts += to_staff(

@@ -213,7 +213,11 @@ REVIEWS = [
     ("propose_remittance", "reject_remittance", {"reason": "F-02", "note": "账号有误"}),
     ("propose_remittance", "approve_remittance", {}),
     ("match_receipt", "credit_account", {}),
+    ("prepare_correction", "send_back_correction", {"reason": "B-01", "note": "月数不符"}),
+    ("prepare_correction", "approve_correction", {}),
 ]
+DOUBT = {"reason": "C-01", "note": "月数不符", "data": {"items": [{"field": "periods[0]", "note": "多计一月"}]}}
+CORRECTED = {"note": "误录", "data": {"changes": {"name": "测试乙"}}}
 
 
 @pytest.mark.parametrize(("made", "review", "more"), REVIEWS)
@@ -231,7 +235,11 @@ def test_nobody_reviews_their_own_work(world, made, review, more, superuser):
 
     one, other = everything("one"), everything("other")
     case = world.accepted()
-    for name, _who, given in world.route(case):
+    route = world.route(case)
+    if made == "prepare_correction":
+        until = [name for name, _who, _given in route].index("claim_in") + 1
+        route = [*route[:until], ("raise_query", one, DOUBT), ("prepare_correction", one, CORRECTED)]
+    for name, _who, given in route:
         reviewer = name in {review for _made, review, _more in REVIEWS}
         case = world.take(case, name, other if reviewer else one, **given)
         if name == made:

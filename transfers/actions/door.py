@@ -103,7 +103,7 @@ class _Course:
         self.stored = _columns(case)
         self.clocks_stand_for, self.acted, self.outbound_area = State(case.state), case.acts, case.outbound_area_id
         self.events: list[CaseEvent] = []
-        self.taken: list[tuple[Declared, Step, int]] = []
+        self.taken: list[tuple[Declared, Step, CaseEvent]] = []
 
     def run(self, declared: Declared, step: Step, actor: Actor, agency: int | None) -> Done:
         queue = deque([(declared, step, actor, agency)])
@@ -118,8 +118,8 @@ class _Course:
         # Written last, so that they tell where the case has come to, with the promise that holds now.
         drafts = [
             draft
-            for declared, step, version in self.taken
-            for draft in letters.for_move(self.case, declared, step, version=version)
+            for declared, step, event in self.taken
+            for draft in letters.for_move(self.case, declared, step, version=event.version or 0, data=event.data)
         ]
         outbox.post(drafts, now=self.now)
         order(self.case, self.events, self.remittance, now=self.now)
@@ -173,7 +173,7 @@ class _Course:
         )
         event.save(force_insert=True)
         self.events.append(event)
-        self.taken.append((declared, step, case.version))
+        self.taken.append((declared, step, event))
 
     def _save(self) -> None:
         """Write the columns that changed, and only those: encrypting the others again would be for nothing."""

@@ -1,4 +1,4 @@
-"""The inbound side's work: checking the sheet and taking the record over (医保办发〔2021〕43号 Art. 9)."""
+"""The inbound side's work: checking the sheet and taking the record over (医保办发〔2021〕43号 Art. 9–12)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.documents.seal import intact
 from transfers.documents.sheet import digest_of, periods_of
 from transfers.models import Sheet, TransferCase
+from transfers.policies import pinned_policy
 from transfers.registry import RegistryUnavailable, registry_for
+from transfers.rules.benefits import advise_on
+from transfers.rules.dryrun import advice_data
 from transfers.rules.errors import refusal
+from transfers.rules.facts import AreaFacts
+from transfers.rules.months import common, count, taken_over, union
 from transfers.rules.workdays import local_date
 
 
@@ -28,19 +33,36 @@ def check_sheet(context: Context) -> Effect:
 @effect("auto_in")
 @effect("approve_in")
 def approve_in(context: Context) -> Effect:
-    """Add the months to the inbound record and end the outbound relationship (status 2 → 4)."""
-    case = context.case
+    """Add the months to the inbound record, end the outbound relationship (status 2 → 4), and say what it means."""
+    case, on = context.case, local_date(context.step.now)
     sheet = sealed_sheet(case)
+    brought = periods_of(sheet.content)
+    pinned = pinned_policy(case.inbound_policy_id or 0)
     area = case.inbound_area
     try:
-        registry_for(case.inbound_area_id).take_over(
-            case.person, case.inbound_area_id, periods_of(sheet.content), case.pk
-        )
+        registry = registry_for(case.inbound_area_id)
+        facts = registry.facts(case.person, case.inbound_area_id)
+        registry.take_over(case.person, case.inbound_area_id, taken_over(brought, pinned.policy), case.pk)
         area = case.outbound_area
         registry_for(case.outbound_area_id).end_relationship(
-            case.person, case.outbound_area_id, case.outbound_scheme, local_date(context.step.now), case.pk
+            case.person, case.outbound_area_id, case.outbound_scheme, on, case.pk
         )
     except RegistryUnavailable as error:
         raise refusal("J-REGISTRY-DOWN", area=area.name) from error
+    own = [period for period in facts.periods if period.area in ("", case.inbound_area_id)]
+    advice = advise_on(
+        outbound=AreaFacts(case.outbound_area_id, periods=tuple(brought)),
+        inbound=facts,
+        outbound_scheme=case.outbound_scheme,
+        inbound_scheme=case.inbound_scheme,
+        policy=pinned.policy,
+        today=on,
+        sources=pinned.sources,
+    )
+    data = {
+        "months_total": sheet.content["months_total"],
+        "overlap_months": count(common(union(own), union(brought))),
+        "advice": advice_data(advice),
+    }
     settled = context.remittance is not None and context.remittance.info.settled
-    return Effect({"months_total": sheet.content["months_total"]}, then=(Next("finish"),) if settled else ())
+    return Effect(data, then=(Next("finish"),) if settled else ())

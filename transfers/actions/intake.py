@@ -17,10 +17,13 @@ from accounts.crypto import lookup_hash
 from transfers.access import SYSTEM, Actor, ActorKind, find_case
 from transfers.actions.automatic import carries_itself, carry
 from transfers.actions.door import perform
+from transfers.actions.effects import Context, Effect, effect
 from transfers.models import Agency, Area, Person, TransferCase
 from transfers.policies import applying
 from transfers.registry import ask
 from transfers.rules import casenumber, identity
+from transfers.rules.benefits import advise_on
+from transfers.rules.dryrun import advice_data
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.facts import Application, AreaFacts, EnrolmentFact
 from transfers.rules.parties import Applicant, Channel, Scheme, Side
@@ -264,7 +267,13 @@ def decide(case_id: int, *, now: datetime | None = None) -> TransferCase:
     if any(failure.blocking for failure in failures):
         return _settle(case, "refuse", {"failures": _told(failures)}, now)
     by_itself = carries_itself(case, local_date(now))
-    pins = {"failures": _told(failures), "auto_at": now if by_itself else None, **_pins(case, now)}
+    outbound, inbound = said[case.outbound_area_id], said[case.inbound_area_id]
+    pins = {
+        "failures": _told(failures),
+        "auto_at": now if by_itself else None,
+        "advice": _advice(case, outbound, inbound, now),
+        **_pins(case, now),
+    }
     try:
         case = _settle(case, "accept", pins, now)
     except IntegrityError as error:
@@ -282,6 +291,27 @@ def _wait_for(case: TransferCase, silent: list[str], now: datetime) -> TransferC
     if case.state == State.SUBMITTED and case.precheck_attempts >= TRIES:
         return _settle(case, "ask_by_hand", {**data, "silent": silent, **_pins(case, now)}, now)
     return _settle(case, "defer", data, now)
+
+
+@effect("accept")
+def accept(context: Context) -> Effect:
+    """What the move means for benefits as things stand now stays with the acceptance."""
+    return Effect({"advice": context.step.data["advice"]})
+
+
+def _advice(case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, now: datetime) -> dict[str, Any]:
+    here = applying(case.inbound_area_id, local_date(now))
+    return advice_data(
+        advise_on(
+            outbound=outbound,
+            inbound=inbound,
+            outbound_scheme=case.outbound_scheme,
+            inbound_scheme=case.inbound_scheme,
+            policy=here.policy,
+            today=local_date(now),
+            sources=here.sources,
+        )
+    )
 
 
 def _pins(case: TransferCase, now: datetime) -> dict[str, int]:
