@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,15 +16,22 @@ from transfers.actions.attachments import KINDS, MAX_BYTES, may_attach
 from transfers.actions.disclosure import Unmasked, unmask
 from transfers.admin.pages import actor_of, page
 from transfers.documents.seal import intact
-from transfers.documents.sheet import digest_of
+from transfers.documents.sheet import Change, difference, digest_of
 from transfers.models import Attachment, Clock, Remittance, Sheet, TransferCase
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
 from transfers.rules.parties import Applicant, Channel, Named, Scheme, Side
+from transfers.rules.precheck import because
+from transfers.rules.precheck import because
+from transfers.rules.routes import State
 from transfers.rules.workdays import last_day_of, local_date
 from transfers.selectors import console, progress
+from transfers.selectors.circumstances import Circumstance, Doubt, circumstances
+from transfers.selectors.console import Offer
 from transfers.selectors.progress import ClockView, DayLine
+
+QUERIED = (State.IN_QUERY, State.QUERY_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class ClockCard:
 
     view: ClockView
     words: Named
+    because: Named
     tone: str
     days: list[DayLine]
     weeks: list[list[DayLine | None]]
@@ -41,23 +49,32 @@ class ClockCard:
 
 @dataclass(frozen=True, slots=True)
 class SheetCard:
-    """A version of the information sheet. `sealed`: None while it is a draft, else whether the seal verifies."""
+    """A version of the information sheet. `sealed`: None while it is a draft, else whether the seal verifies.
+
+    `before` is the version that it corrects, with the `changes`; `doubts` are those that the inbound side has now, and
+    `rows` the periods, each with whether it is among them.
+    """
 
     sheet: Sheet
     content: dict[str, Any]
     name: str
     sealed: bool | None
     scheme: Named
+    before: int
+    changes: list[Change]
+    doubts: tuple[Doubt, ...]
+    rows: list[tuple[dict[str, Any], bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One outcome of the precheck."""
+    """One outcome of the precheck; `because` names the article, the policy switch and its edition."""
 
     reason: Reason
     remedy: Named
     side: Named
     blocking: bool
+    because: Named
 
 
 def case_view(request: HttpRequest, pk: int) -> HttpResponse:
@@ -89,6 +106,8 @@ def show(
         (rung, [console.AUDIENCES.get(who, Named(who, who)) for who in rung.to])
         for rung in progress.ladder_of(case, now)
     ]
+    odd = circumstances(case)
+    main, others = _apart(console.allowed_moves(actor, case, remittance))
     context = {
         "case": case,
         "state": Named(case.info.zh, case.info.en),
@@ -96,18 +115,22 @@ def show(
         "unmasked": unmasked,
         "refusal": refusal,
         "takes_part": console.takes_part(actor, case),
-        "offers": console.allowed_moves(actor, case, remittance),
+        "offers": main,
+        "others": others,
         "asked": console.asked_of(case, remittance),
         "left": console.left_now(case, now),
         "due_on": last_day_of(case.due_at) if case.due_at else None,
         "status": progress.public_status(case, now),
         "applicant": Applicant(case.applicant).named,
+        "agent_phone": mask_phone(case.agent_phone) if case.agent_phone else "",
         "channel": Channel(case.channel).named,
         "schemes": (Scheme(case.outbound_scheme).named, Scheme(case.inbound_scheme).named),
         "document": Document(case.person.identity_type).named,
         "findings": list(_findings(case)),
+        "odd": [one for one in odd if one.current],
+        "odd_before": [one for one in odd if not one.current],
         "supplement": ALL.get(case.supplement_reason),
-        "sheets": list(_sheets(case, actor)),
+        "sheets": _sheets(case, actor, odd),
         "money": progress.money_view(case),
         "clocks": _clocks(case, now),
         "ladder": [rung for rung in ladder if rung[0].status != "dropped"],
@@ -124,6 +147,13 @@ def show(
         "next": console.next_case(actor, now, after=case.pk),
     }
     return page(request, "case", context, title=case.number, status=status)
+
+
+def _apart(offers: list[Offer]) -> tuple[list[Offer], list[Offer]]:
+    """The steps that lead on, and the others: what ends or turns a case, and plain ones beside a step that leads on."""
+    leads = any(offer.allowed and offer.tone == "primary" for offer in offers)
+    main = [offer for offer in offers if offer.tone == "primary" or (offer.tone == "plain" and not leads)]
+    return main, [offer for offer in offers if offer not in main]
 
 
 def _who(case: TransferCase, unmasked: Unmasked | None) -> dict[str, str]:
@@ -144,23 +174,55 @@ def _who(case: TransferCase, unmasked: Unmasked | None) -> dict[str, str]:
 
 def _findings(case: TransferCase) -> Iterator[Finding]:
     for failure in case.failures:
-        reason = ALL[failure["code"]]
-        remedy = Named(reason.remedy_zh, reason.remedy_en)
-        yield Finding(reason, remedy, Side(failure["side"]).named, failure["blocking"])
+        reason, advice = ALL[failure["code"]], failure.get("remedy")
+        yield Finding(
+            reason,
+            Named(advice["zh"], advice["en"]) if advice else Named(reason.remedy_zh, reason.remedy_en),
+            Side(failure["side"]).named,
+            failure["blocking"],
+            because(
+                reason,
+                switch=failure.get("switch", ""),
+                value=failure.get("value", ""),
+                sources=failure.get("sources", ()),
+            ),
+        )
 
 
-def _sheets(case: TransferCase, actor: Actor) -> Iterator[SheetCard]:
+def _sheets(case: TransferCase, actor: Actor, odd: list[Circumstance]) -> list[SheetCard]:
     """The newest version first. A draft stays inside the outbound agency until it is sealed."""
     inside = case.outbound_agency_id in actor.roles
-    sheets = Sheet.objects.filter(case=case).select_related("prepared_by", "approved_by").order_by("-version")
-    for sheet in sheets:
-        if sheet.sealed_at is None and not inside:
-            continue
+    rows = Sheet.objects.filter(case=case).select_related("prepared_by", "approved_by").order_by("version")
+    sheets = [sheet for sheet in rows if inside or sheet.sealed_at is not None]
+    doubts = next((one.doubts for one in odd if one.current and one.doubts), ())
+    asked = max((sheet.version for sheet in sheets if sheet.sealed_at is not None), default=0)
+    cards = []
+    for before, sheet in zip([None, *sheets], sheets, strict=False):
         sealed = None
         if sheet.sealed_at is not None:
             sealed = intact(sheet.seal, digest=digest_of(sheet.content), agency_code=case.outbound_area_id)
-        scheme = Scheme(sheet.content["outbound_scheme"]).named
-        yield SheetCard(sheet, sheet.content, mask_name(sheet.content["name"]), sealed, scheme)
+        doubted = doubts if sheet.version == asked and case.state in QUERIED else ()
+        places = {doubt.place.partition(".")[0] for doubt in doubted}
+        cards.append(
+            SheetCard(
+                sheet=sheet,
+                content=sheet.content,
+                name=mask_name(sheet.content["name"]),
+                sealed=sealed,
+                scheme=Scheme(sheet.content["outbound_scheme"]).named,
+                before=before.version if before else 0,
+                changes=[_masked(change) for change in difference(before.content, sheet.content)] if before else [],
+                doubts=doubted,
+                rows=[(row, f"periods[{n}]" in places) for n, row in enumerate(sheet.content["periods"])],
+            )
+        )
+    return cards[::-1]
+
+
+def _masked(change: Change) -> Change:
+    if change.path != "name":
+        return change
+    return replace(change, old=mask_name(str(change.old)), new=mask_name(str(change.new)))
 
 
 def _clocks(case: TransferCase, now: datetime) -> list[ClockCard]:
@@ -173,6 +235,7 @@ def _clocks(case: TransferCase, now: datetime) -> list[ClockCard]:
             ClockCard(
                 view=view,
                 words=progress.days_words(view, now),
+                because=progress.because_due(case, clock),
                 tone=_tone(view, now),
                 days=days,
                 weeks=_weeks(days),

@@ -8,8 +8,10 @@ from datetime import date, datetime, timedelta
 
 from accounts.mask import mask_name
 from transfers.models import MOVES, Alarm, CaseEvent, Clock, Remittance, TransferCase
+from transfers.policies import pinned_policy
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.parties import Named, Side
+from transfers.rules.policy import CLOCK_SWITCH, SWITCHES
 from transfers.rules.routes import ClockKind, MoneyState, State
 from transfers.rules.workdays import local_date
 from transfers.sla.calendars import calendar_of
@@ -134,6 +136,29 @@ def working(clock: Clock, now: datetime) -> list[DayLine]:
         lines.append(DayLine(day, kind, number, why.zh, why.en, calendar.is_provisional(day)))
         day += timedelta(days=1)
     return lines
+
+
+def because_due(case: TransferCase, clock: Clock) -> Named:
+    """Why the last day is the last day: the limit and its basis, the policy's editions, the calendar's documents."""
+    switch = SWITCHES[CLOCK_SWITCH[clock.kind]]
+    pinned = case.inbound_policy_id if clock.side == Side.IN else case.outbound_policy_id
+    editions = pinned_policy(pinned).sources if pinned is not None else ()
+    documents = calendar_of(clock).document_numbers
+    start, last, n = local_date(clock.started_at), clock.due_on, clock.budget
+    zh = [f"自{start}起（当日不计）{n}个工作日，最后一日为{last}"]
+    en = [f"{n} working days from {start}, that day not counted: the last one is {last}"]
+    if clock.paused_days:
+        zh.append(f"其中暂停的{clock.paused_days}个工作日不计")
+        en.append(f"{clock.paused_days} working day(s) of pauses left out")
+    zh.append(f"依据：{switch.basis.zh}")
+    en.append(f"basis: {switch.basis.en}")
+    if editions:
+        zh.append(f"政策版本：{'、'.join(editions)}")
+        en.append(f"policy editions: {', '.join(editions)}")
+    if documents:
+        zh.append(f"工作日历：{'、'.join(documents)}")
+        en.append(f"calendar: {', '.join(documents)}")
+    return Named(f"{'；'.join(zh)}。", f"{'; '.join(en)}.")
 
 
 def _paused_days(clock: Clock, today: date) -> set[date]:
