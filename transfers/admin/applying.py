@@ -16,11 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from transfers.access import Actor
+from transfers.actions import dryrun
+from transfers.actions.dryrun import dry_run
 from transfers.actions.intake import FIELDS, apply, draw_number
 from transfers.admin.pages import actor_of, missing, page
 from transfers.models import Agency
 from transfers.models.labels import said
 from transfers.places import areas_by_province
+from transfers.rules.dryrun import DryRun
 from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
 from transfers.rules.parties import Applicant, Channel, Named, Role, Scheme
@@ -112,6 +115,8 @@ def apply_view(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, own, _first(actor, own))
     raw = {name: request.POST[name] for name in FIELDS if name in request.POST}
+    if "check" in request.POST:
+        return _checked(request, actor, own, raw)
     channel = _channel(raw, own)
     if channel is None:
         error = Refusal(
@@ -137,6 +142,15 @@ def apply_view(request: HttpRequest) -> HttpResponse:
             % {"number": case.number},
         )
     return HttpResponseRedirect(reverse("admin:transfers_transfercase_change", args=[case.pk]))
+
+
+def _checked(request: HttpRequest, actor: Actor, own: Mapping[str, set[Role]], raw: Mapping[str, str]) -> HttpResponse:
+    """What both areas would answer now, above the form as it was filled in; nothing is filed."""
+    try:
+        run = dry_run({name: raw[name] for name in dryrun.FIELDS if name in raw}, actor)
+    except Refusal as error:
+        return _form(request, own, raw, error)
+    return _form(request, own, raw, run=run)
 
 
 def _number(request: HttpRequest) -> str:
@@ -184,7 +198,12 @@ def _own_only() -> dict[str, str]:
 
 
 def _form(
-    request: HttpRequest, own: Mapping[str, set[Role]], raw: Mapping[str, str], error: Refusal | None = None
+    request: HttpRequest,
+    own: Mapping[str, set[Role]],
+    raw: Mapping[str, str],
+    error: Refusal | None = None,
+    *,
+    run: DryRun | None = None,
 ) -> HttpResponse:
     wrong: Mapping[str, Any] = error.details.get("fields", {}) if error else {}
     parts = [
@@ -202,6 +221,7 @@ def _form(
         "areas": areas_by_province(),
         "own": own,
         "refusal": error,
+        "run": run,
         "once": _once(request, error),
         "problems": [(item, problem) for _title, items in parts for item, _value, problem in items if problem],
     }

@@ -60,6 +60,11 @@ class DryRun:
         brought = [p for p in q.outbound.periods if p.scheme == q.application.outbound_scheme]
         return merge(q.inbound.periods, brought, area=q.application.inbound_area, policy=q.inbound_policy)
 
+    @property
+    def overlap_months(self) -> int:
+        """How many months both areas hold; they count once."""
+        return count(self.record.overlap)
+
     @cached_property
     def retirement(self) -> tuple[Retirement, ...]:
         """How far that goes towards benefits in retirement in the inbound area."""
@@ -132,7 +137,7 @@ def record_data(run: DryRun) -> dict[str, Any]:
         "own": months_data(record.own),
         "brought": months_data(record.brought),
         "overlap": {
-            "months": count(record.overlap),
+            "months": run.overlap_months,
             "ranges": _spans(record.overlap),
         },
         "converted_from_resident": record.converted,
