@@ -23,7 +23,6 @@ from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
 from transfers.rules.parties import Applicant, Channel, Named, Scheme, Side
 from transfers.rules.precheck import because
-from transfers.rules.precheck import because
 from transfers.rules.routes import State
 from transfers.rules.workdays import last_day_of, local_date
 from transfers.selectors import console, progress
