@@ -53,6 +53,7 @@ def test_it_is_complete(document):
         "/api/v1/applications/{number}/national",
         "/api/v1/applications/{number}/supplement",
         "/api/v1/areas",
+        "/api/v1/precheck",
         "/api/v1/enrolments",
         "/api/v1/rules",
         "/api/v1/track",
