@@ -3,12 +3,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from config import health
+from transfers.web.verifying import verify
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/track/")),
     path("console/", admin.site.urls),
     path("", include("accounts.urls")),
     path("track/", include("transfers.web.urls")),
+    path("verify/", verify, name="verify"),
     path("api/v1/", include("transfers.api.urls")),
     path("healthz", health.healthz),
     path("livez", health.livez),

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.mask import mask_email, mask_id, mask_name, mask_phone
 from transfers.access import Actor, find_case
+from transfers.actions import papers as issued_papers
 from transfers.actions.attachments import KINDS, MAX_BYTES, may_attach
 from transfers.actions.disclosure import Unmasked, unmask
 from transfers.admin.pages import actor_of, page
@@ -21,6 +22,7 @@ from transfers.models import Attachment, Clock, Remittance, Sheet, TransferCase
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
+from transfers.rules.papers import PaperKind
 from transfers.rules.parties import Applicant, Channel, Named, Scheme, Side
 from transfers.rules.precheck import because
 from transfers.rules.routes import State
@@ -140,6 +142,8 @@ def show(
             (paper, KINDS.get(paper.kind, Named(paper.kind, paper.kind)))
             for paper in Attachment.objects.filter(case=case).select_related("uploaded_by").order_by("-id")
         ],
+        "issued": [(paper, PaperKind(paper.kind).info.named) for paper in issued_papers.papers_of(actor, case)],
+        "issuable": issued_papers.issuable(actor, case, now=now),
         "may_attach": may_attach(actor, case),
         "paper_kinds": list(KINDS.items()),
         "max_mb": MAX_BYTES // (1024 * 1024),

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from transfers.access import find_case, sees, visible_cases
-from transfers.admin import applying, casepage, papers, steps, worklist
+from transfers.admin import applying, casepage, issued, papers, reassigning, steps, worklist
 from transfers.admin.pages import actor_of
 from transfers.models import TransferCase
 
@@ -29,6 +29,7 @@ class CaseAdmin(ModelAdmin):
         return [
             path("", view(self.changelist_view), name=name("changelist")),
             path("export/", view(require_POST(worklist.export)), name=name("export")),
+            path("reassign/", view(require_POST(reassigning.reassign_view)), name=name("reassign")),
             path("apply/", view(applying.apply_view), name=name("apply")),
             path("<int:pk>/change/", view(casepage.case_view), name=name("change")),
             path("<int:pk>/history/", view(self.to_history), name=name("history")),
@@ -36,6 +37,9 @@ class CaseAdmin(ModelAdmin):
             path("<int:pk>/unmask/", view(require_POST(casepage.unmask_view)), name=name("unmask")),
             path("<int:pk>/papers/", view(require_POST(papers.add_view)), name=name("papers")),
             path("<int:pk>/papers/<int:paper>/", view(papers.download_view), name=name("paper")),
+            path("<int:pk>/issued/", view(require_POST(issued.issue_view)), name=name("issue")),
+            path("<int:pk>/issued/<int:paper>/", view(issued.download_view), name=name("issued")),
+            path("<int:pk>/sheets/<int:version>.json", view(issued.sheet_view), name=name("sheet")),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:

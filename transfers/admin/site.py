@@ -21,7 +21,8 @@ from django.views.decorators.http import require_POST
 
 from notifications import inbox
 from transfers.access import Actor, actor_for
-from transfers.admin import calendars
+from transfers.actions.papers import manual_queue
+from transfers.admin import calendars, issued
 from transfers.admin.pages import actor_of, missing, page, refused, user_of
 from transfers.models import Agency
 from transfers.rules.errors import Refusal
@@ -55,6 +56,10 @@ class ConsoleSite(AdminSite):
         own: list[URLPattern | URLResolver] = [
             path("inbox/", self.admin_view(self.inbox), name="inbox"),
             path("inbox/read/", self.admin_view(require_POST(self.mark_read)), name="inbox_read"),
+            path("print-queue/", self.admin_view(issued.queue_view), name="print_queue"),
+            path(
+                "print-queue/<int:paper>/", self.admin_view(require_POST(issued.settle_view)), name="print_queue_done"
+            ),
             path("system/", self.admin_view(self.system), name="system"),
             path("calendars/", self.admin_view(calendars.load_view), name="calendar_load"),
         ]
@@ -81,6 +86,7 @@ class ConsoleSite(AdminSite):
         actor = actor_of(request)
         context = {
             "desk": desk(actor, timezone.now()) if actor.roles else None,
+            "print_queue": manual_queue(actor).count(),
             "letters": inbox.entries(user_of(request), limit=5, unread_only=True),
             "horizon_link": calendars.may_look(actor),
             **(calendars.horizon() if calendars.may_look(actor) or user_of(request).is_superuser else {}),

@@ -77,3 +77,13 @@ class Paper(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def printed_code(self) -> str:
+        """The code in groups of four, as it stands on the paper."""
+        return "-".join(self.code[start : start + 4] for start in range(0, 16, 4))
+
+    @property
+    def missing_points(self) -> list[str]:
+        """The characters that the font lacks, by their code points."""
+        return [f"U+{ord(character):04X}" for character in self.missing]

@@ -12,6 +12,7 @@
 | money line with dates and the amount | no | yes |
 | reasons of a refusal with remedies | no | yes |
 | the supplement wanted, its note and last day; sending it in | no | yes |
+| papers that were issued, as files | no | yes |
 
 Identity number, phone and full name are shown at no level.
 """

@@ -14,10 +14,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from transfers.access import find_case, person_actor
-from transfers.actions import lookup
+from transfers.actions import lookup, papers
 from transfers.actions.attachments import provide_supplement
 from transfers.models import TransferCase
 from transfers.rules.errors import Refusal
+from transfers.rules.papers import PaperKind
 from transfers.rules.routes import State
 from transfers.web import passes
 from transfers.web.forms import CodeForm, LookupForm, SupplementForm
@@ -54,12 +55,12 @@ def with_pass(view: View) -> View:
     """Only with a valid pass; without one, back to the start, which says why."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest) -> HttpResponse:
+    def wrapped(request: HttpRequest, **address: Any) -> HttpResponse:
         granted = passes.shown(request, now=timezone.now())
         if granted is None:
             return _redirect("track:start")
         case = find_case(person_actor(TransferCase(pk=granted.case_id)), pk=granted.case_id)
-        return view(request, Held(granted, case))
+        return view(request, Held(granted, case), **address)
 
     return wrapped
 
@@ -79,7 +80,7 @@ def start(request: HttpRequest) -> HttpResponse:
         case = lookup.find(form.cleaned_data["number"], form.cleaned_data["tail"], origin=origin_of(request), now=now)
     except Refusal as error:
         again = LookupForm(initial={"number": form.cleaned_data["number"]})
-        return _refused(request, "track/start.html", {"form": again}, error)
+        return refused(request, "track/start.html", {"form": again}, error)
     response = _redirect("track:status")
     passes.give(response, passes.issue(case.pk, now=now))
     return response
@@ -102,7 +103,7 @@ def code(request: HttpRequest, held: Held) -> HttpResponse:
     try:
         lookup.send_code(held.case, origin=origin_of(request), now=now)
     except Refusal as error:
-        return _refused(request, "track/status.html", _page(held), error)
+        return refused(request, "track/status.html", _page(held), error)
     response = _redirect("track:status", "#code")
     passes.give(response, passes.issue(held.case.pk, now=now, verified=held.granted.verified, code_sent=True))
     return response
@@ -121,7 +122,7 @@ def verify(request: HttpRequest, held: Held) -> HttpResponse:
     try:
         lookup.check_code(held.case, form.cleaned_data["code"], origin=origin_of(request), now=now)
     except Refusal as error:
-        return _refused(request, "track/status.html", _page(held), error)
+        return refused(request, "track/status.html", _page(held), error)
     response = _redirect("track:status")
     passes.give(response, passes.issue(held.case.pk, now=now, verified=True))
     return response
@@ -149,8 +150,32 @@ def supplement(request: HttpRequest, held: Held) -> HttpResponse:
         )
     except Refusal as error:
         fresh = Held(held.granted, find_case(actor, pk=held.case.pk))
-        return _refused(request, "track/status.html", _page(fresh, note=form.cleaned_data["note"]), error)
+        return refused(request, "track/status.html", _page(fresh, note=form.cleaned_data["note"]), error)
     return _redirect("track:status")
+
+
+@private
+@require_safe
+@with_pass
+def paper(request: HttpRequest, held: Held, pk: int) -> HttpResponse:
+    """One of the person's own papers as PDF; with the second proof only."""
+    if not held.granted.verified:
+        return _redirect("track:status")
+    try:
+        opened = papers.open_paper(person_actor(held.case), held.case.pk, pk, now=timezone.now())
+    except Refusal as error:
+        return refused(request, "track/status.html", _page(held), error)
+    return as_download(opened)
+
+
+def as_download(opened: papers.OpenedPaper) -> HttpResponse:
+    """A paper as a file to keep: never shown as a page of ours, never cached."""
+    response = HttpResponse(opened.pdf, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{opened.filename}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "no-store, private"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 @private
@@ -174,6 +199,9 @@ def _page(held: Held, *, note: str = "") -> dict[str, Any]:
         "code_form": CodeForm(),
         "until": held.granted.until,
     }
+    if detail is not None:
+        issued = papers.papers_of(person_actor(held.case), held.case)
+        page["papers"] = [(row, PaperKind(row.kind).info.named) for row in issued]
     if detail is not None and held.case.state == State.OUT_SUPPLEMENT:
         page["supplement_form"] = SupplementForm(initial={"version": held.case.version, "note": note})
     return page
@@ -185,7 +213,8 @@ def _bar(line: Any) -> DayBar | None:
     return day_bar(line.clock.budget, line.clock.used, overdue=line.overdue)
 
 
-def _refused(request: HttpRequest, template: str, page: dict[str, Any], error: Refusal) -> HttpResponse:
+def refused(request: HttpRequest, template: str, page: dict[str, Any], error: Refusal) -> HttpResponse:
+    """The page again, with the refusal at its head and its status."""
     response = render(request, template, {**page, "error": for_the_public(error)}, status=error.http_status)
     if "seconds" in error.details and error.http_status == 429:
         response["Retry-After"] = str(error.details["seconds"])

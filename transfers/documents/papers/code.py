@@ -23,11 +23,6 @@ def draw() -> str:
     return "".join(_LETTERS[bits >> shift & 31] for shift in range(75, -1, -5))
 
 
-def spaced(code: str) -> str:
-    """The code as it is printed: `ABCD-EFGH-JKMN-PQRS`."""
-    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
-
-
 def parse(text: str) -> str:
     """The code that somebody typed; case, full width, spaces and hyphens do not matter. J-PAPER-CODE if it is none."""
     code = _IGNORED.sub("", narrow(text[:100])).upper().translate(_READ)

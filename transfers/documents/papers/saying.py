@@ -15,7 +15,6 @@ from typing import Any
 from django.conf import settings
 
 from accounts.mask import mask_id, mask_phone
-from transfers.documents.papers.code import spaced
 from transfers.documents.papers.typesetting import qr_code
 from transfers.documents.sheet import KINDS, difference
 from transfers.models import Agency, CaseEvent, Paper, Remittance, Sheet, TransferCase
@@ -53,7 +52,7 @@ def said_by(paper: Paper) -> dict[str, Any]:
         "agency": subject.agency.name,
         "day": [subject.on.year, subject.on.month, subject.on.day],
         "day-words": _day(subject.on),
-        "code": spaced(paper.code),
+        "code": paper.printed_code,
         "address": f"{settings.PUBLIC_URL}/verify/",
         "remark": "打印件与电子文件以核验结果为准。",
         "letter": kind in _LETTERS,
@@ -176,7 +175,7 @@ def _application(subject: _Subject) -> list[Block]:
     return [
         _small(f"全国医保信息平台节点：T2101 转移申请通知单。依据：{_ART}。"),
         _heading("参保人员"),
-        _cells(*subject.person(), ("手机号码", mask_phone(case.phone), False)),
+        _cells(*subject.person(), ("手机号码", mask_phone(case.phone) or "—", False)),
         _heading("转移接续"),
         _cells(
             *subject.route(),
@@ -187,8 +186,17 @@ def _application(subject: _Subject) -> list[Block]:
         ),
         _heading("申请人"),
         _cells(*applicant, ("备注", case.remarks or "无", True), ("所附材料", attachments, True)),
+        *_declaration(case),
+    ]
+
+
+def _declaration(case: TransferCase) -> list[Block]:
+    if case.channel == Channel.AUTOMATIC:
+        return [_words("本业务由转入地参保登记自动发起（免申即享），无需申请人填报和签名。")]
+    return [
         _words(
-            "本人（单位）承诺所填信息真实、准确，知晓转移接续期间的待遇规定，并同意两地经办机构为办理本业务核对参保信息。"
+            "本人（单位）承诺所填信息真实、准确，知晓转移接续期间的待遇规定，"
+            "并同意两地经办机构为办理本业务核对参保信息。"
         ),
         _words("申请人（签名）：　　　　　　　　　　　　　　日期：　　　　年　　月　　日"),
     ]

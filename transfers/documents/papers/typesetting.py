@@ -63,6 +63,8 @@ def typeset(said: Mapping[str, Any], *, at: datetime) -> Set:
 @cache
 def seal_face(name: str, line: str, note: str) -> bytes:
     """The round seal as a page of its own, 42 mm wide: `name` along the ring, `line` and `note` below the star."""
+    if missing := lacking(name + line + note):
+        raise MissingGlyphs(missing)
     face = json.dumps({"name": name, "line": line, "note": note})
     pdf: Any = typst.compile(
         str(FORMS / "seal.typ"), root=str(FORMS), font_paths=_fonts(), sys_inputs={"seal": face}, format="pdf"
