@@ -39,11 +39,12 @@ def test_everything_is_there_once_and_holds(demo, rf):
     assert heard[-1] == 100
     assert problems(now=NOW) == []
     cases = TransferCase.objects.all()
-    assert len(cases) == len(STORIES) == 36
+    assert len(cases) == len(STORIES) == 47
     # Every state that lasts; DRAFT and SUBMITTED are over in a moment.
     assert {case.state for case in cases} == {
         *("NOT_ACCEPTED", "ACCEPTED", "OUT_PROCESSING", "OUT_SUPPLEMENT", "OUT_REVIEW", "INFO_SENT", "IN_PROCESSING"),
-        *("IN_REVIEW", "RELATION_DONE", "COMPLETED", "TERMINATED"),
+        *("IN_REVIEW", "RELATION_DONE", "COMPLETED", "TERMINATED", "RETURNED", "IN_QUERY", "QUERY_REVIEW"),
+        *("WITHDRAW_REQUESTED", "WITHDRAWN", "REOPENED"),
     }
     money = set(Remittance.objects.values_list("state", flat=True))
     assert money == {"NONE", "FROZEN", "REMIT_REVIEW", "IN_TRANSIT", "RECEIVED", "MATCHED", "CREDITED"}
@@ -58,7 +59,7 @@ def test_everything_is_there_once_and_holds(demo, rf):
     assert Letter.objects.filter(channel="inbox", read_at=None).count() < 60
 
     lines = welcome.lines()
-    assert sum("JX" in line for line in lines) == 6
+    assert sum("JX" in line for line in lines) == 10
     assert any(PARTNER_KEY in line for line in lines)
     assert Partner.objects.get().key_hash == Partner.hash_key(PARTNER_KEY)
     for username, password, _zh, _en in SIGNINS:

@@ -17,7 +17,7 @@ from transfers.actions.intake import apply
 from transfers.actions.sweep import sweep
 from transfers.demo import PARTNER_NAME, people
 from transfers.demo.people import NANNING, Mover
-from transfers.demo.stories import STORIES, WHO, WORDS, Story
+from transfers.demo.stories import DATA, STORIES, WHO, WORDS, Story
 from transfers.models import Partner, Remittance, TransferCase
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE, Calendar, local_date
@@ -126,7 +126,7 @@ class _Stage:
             actor,
             version=case.version,
             now=happening.at,
-            data=_receipt(case) if happening.step == "record_receipt" else None,
+            data=_receipt(case) if happening.step == "record_receipt" else DATA.get(happening.step),
             **WORDS.get(happening.step, {}),
         )
 

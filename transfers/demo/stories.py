@@ -25,6 +25,17 @@ ASIDE: tuple[tuple[str, str, str], ...] = (
     ("provide_supplement", "out", "handler"),
     ("send_back_out", "out", "reviewer"),
     ("send_back_in", "in", "reviewer"),
+    ("return_soft", "out", "lead"),
+    ("return_hard", "out", "lead"),
+    ("resubmit", "in", "handler"),
+    ("raise_query", "in", "handler"),
+    ("prepare_correction", "out", "colleague"),
+    ("approve_correction", "out", "reviewer"),
+    ("request_withdrawal", "in", "handler"),
+    ("grant_withdrawal", "out", "handler"),
+    ("refuse_withdrawal", "out", "handler"),
+    ("terminate", "out", "lead"),
+    ("reopen", "in", "lead"),
 )
 WHO = {name: (side, part) for name, side, part in (*ROUTE, *ASIDE)}
 WORDS = {
@@ -32,6 +43,20 @@ WORDS = {
     "provide_supplement": {"note": "委托书原件已在窗口收到并核对。"},
     "send_back_out": {"reason": "B-01", "note": "中断的两个月请再核对一次后重新提交。"},
     "send_back_in": {"reason": "B-04", "note": "请补充核对电子签章后重新提交。"},
+    "return_soft": {"reason": "R-01", "note": "原单位补报了上月参保，请先停保。"},
+    "return_hard": {"reason": "R-04", "note": "申请后已办理退休手续。"},
+    "resubmit": {"note": "原单位已办理停保。"},
+    "raise_query": {"reason": "C-06", "note": "姓名与转入地登记不一致，请核对。"},
+    "prepare_correction": {"note": "登记时姓名误录，已按身份证更正。"},
+    "request_withdrawal": {"reason": "W-02", "note": "工作变动，改到其他城市参保。"},
+    "refuse_withdrawal": {"reason": "N-02", "note": "电话核实，并非本人意愿。"},
+    "terminate": {"reason": "W-06", "note": "与本省系统中的业务重复。"},
+    "reopen": {"reason": "C-06", "note": "办结后发现姓名有误。"},
+}
+# What a step says beside reason and note. The name is corrected by one character that marks it as corrected.
+DATA = {
+    "raise_query": {"items": [{"field": "name", "note": "转入地登记的姓名多一个字"}]},
+    "prepare_correction": {"changes": {"name": "演示更正"}},
 }
 MONEY = (345_678, 128_050, 1_520_000, 86_420, 412_345, 230_199, 97_600, 655_321)
 
@@ -109,4 +134,17 @@ STORIES: list[Story] = [
     Story(3, channel="partner", facts={"arrears": True, "open_claims": True, "in_status": ""}, email=True, shown=True),
     Story(5, back=True, facts={"retired": True}),
     Story(6, channel="online", facts={"name_in": "另名者"}),
+    # The odd routes: returned, repaired and returned for good; doubted, answered; withdrawal asked for, refused and
+    # granted; ended; reopened after the end.
+    Story(5, (*on(1), (3, "return_soft")), email=True, shown=True),
+    Story(9, (*on(1), (3, "return_soft"), (6, "resubmit")), back=True),
+    Story(8, (*on(1, 2), (4, "return_hard"))),
+    Story(8, (*on(1, 2, 3, 5), (6, "raise_query")), shown=True),
+    Story(9, (*on(1, 2, 3, 5), (6, "raise_query"), (7, "prepare_correction")), back=True),
+    Story(11, (*on(1, 2, 3, 5), (6, "raise_query"), (7, "prepare_correction"), (8, "approve_correction"))),
+    Story(4, (*on(1), (3, "request_withdrawal")), email=True, shown=True),
+    Story(8, (*on(1), (3, "request_withdrawal"), (5, "refuse_withdrawal")), back=True),
+    Story(10, (*on(1), (3, "request_withdrawal"), (4, "grant_withdrawal"))),
+    Story(12, (*on(2), (5, "terminate"))),
+    Story(24, (*on(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10), (20, "reopen")), shown=True),
 ]
