@@ -37,7 +37,10 @@ LANGUAGES = (("zh-hans", Named("简体中文", "Simplified Chinese")), ("en", Na
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of the form. `kind`: text, tel, email, area, choice or long."""
+    """One input of the form. `kind`: text, tel, email, area, choice or long.
+
+    `when`: the kinds of applicant that it is for; of others the page does not show it.
+    """
 
     name: str
     label: str | Promise
@@ -45,6 +48,7 @@ class Input:
     required: bool = False
     help: str | Promise = ""
     choices: tuple[tuple[str, Named], ...] = ()
+    when: tuple[Applicant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,31 @@ FORM = (
                 "applicant_name",
                 gettext_lazy("Employer's or agent's name"),
                 help=gettext_lazy("When it is not the person themselves."),
+                when=(Applicant.EMPLOYER, Applicant.AGENT),
             ),
             Input(
                 "employer_code",
                 gettext_lazy("Unified social credit code"),
                 help=gettext_lazy("Required of an employer."),
+                when=(Applicant.EMPLOYER,),
+            ),
+            Input(
+                "agent_relation",
+                gettext_lazy("Agent's relation to the person"),
+                help=gettext_lazy("Required of an agent; add the authorisation to the papers of the case."),
+                when=(Applicant.AGENT,),
+            ),
+            Input(
+                "agent_phone",
+                gettext_lazy("Agent's mobile number"),
+                "tel",
+                help=gettext_lazy("Required of an agent."),
+                when=(Applicant.AGENT,),
+            ),
+            Input(
+                "certificate_number",
+                gettext_lazy("Number of the enrolment certificate"),
+                help=gettext_lazy("Needed where one of the two areas asks for the certificate at its windows."),
             ),
             Input("remarks", gettext_lazy("Remarks"), "long"),
         ),

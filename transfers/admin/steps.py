@@ -50,7 +50,7 @@ def _take(
             case.pk,
             offer.name,
             actor,
-            version=_version(request.POST.get("version", "")),
+            version=version_of(request.POST.get("version", "")),
             reason=request.POST.get("reason", ""),
             note=request.POST.get("note", ""),
             data=answers(request.POST, offer.declared.move),
@@ -125,6 +125,6 @@ def _difference(case: TransferCase) -> dict[str, Any]:
     return {"before": before.version, "changes": difference(before.content, draft.content)}
 
 
-def _version(text: str) -> int:
+def version_of(text: str) -> int:
     """The version that was shown. Nonsense is a version that never was, and so is stale."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

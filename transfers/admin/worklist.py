@@ -23,8 +23,9 @@ from accounts.mask import mask_id
 from transfers.access import Actor, visible_cases
 from transfers.actions.disclosure import record_export
 from transfers.admin.pages import actor_of, missing, page
+from transfers.models import MOVES
 from transfers.models.labels import said
-from transfers.rules.parties import Named
+from transfers.rules.parties import Named, Role
 from transfers.selectors import console
 from transfers.selectors.console import Cases, Row, Shelf
 
@@ -142,6 +143,8 @@ def worklist_view(request: HttpRequest) -> HttpResponse:
         "states": console.STATES,
         "sides": [] if actor.everything else list(SIDES.items()),
         "exported": EXPORTED,
+        # Whose rows can be ticked to be given to a colleague.
+        "movable": MOVES["reassign"].sources if actor.holds(Role.SUPERVISOR) else (),
     }
     return page(request, "worklist", context, title=_("Worklist"))
 

@@ -554,7 +554,7 @@ def _bars(actor: Actor, now: datetime) -> tuple[Bar, ...]:
 
 def next_case(actor: Actor, now: datetime, *, after: int) -> Row | None:
     """The most urgent other case on which the actor can act themselves."""
-    mine = [shelf for shelf in shelves_for(actor) if shelf in (MINE, CLAIM, REVIEW, MONEY)]
+    mine = [shelf for shelf in shelves_for(actor) if shelf in (MINE, CLAIM, REVIEW, ANSWER, MONEY)]
     if not mine:
         return None
     found = _ids(mine, actor, now, 2)
