@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from stdnum import numdb
 
 from transfers.reference import files
 from transfers.reference.files import FOLDER, ReferenceDataError
-from transfers.rules.policy import resolve
+from transfers.rules.policy import SWITCHES, resolve, worded
 
 DATA = files.read()
 AREAS = {area.code: area for area in DATA.areas}
@@ -240,3 +241,76 @@ def test_faults_in_a_notice_are_said(folder: Path, values: dict[str, Any], probl
 def test_a_missing_list_of_areas_is_said(folder: Path) -> None:
     (folder / "areas.csv").unlink()
     assert "areas.csv: cannot be read" in problems_of(folder)
+
+
+# What each area is known for, beside what it inherits: (area, day, switch, value as people read it).
+KNOWN = [
+    ("440100", "2026-06-01", "in_province_fund", "不划转、不提现，留在原账户，省内可用"),
+    ("440100", "2026-06-01", "cross_province_fund", "随关系划转；无法划转的，支付到本人银行账户"),
+    ("440100", "2026-06-01", "retire_years_male", "没有规定"),
+    ("440100", "2030-01-01", "retire_years_male", "30年"),
+    ("440100", "2030-01-01", "retire_years_female", "25年"),
+    ("440300", "2026-06-01", "min_local_years", "10年"),
+    ("430100", "2025-07-09", "in_province_mode", "按申请办理"),
+    ("430100", "2025-07-10", "in_province_mode", "免申即享（自动转移）"),
+    ("430100", "2025-07-10", "in_province_fund", "即时到账，事后清算"),
+    ("130100", "2023-10-31", "in_province_mode", "按申请办理"),
+    ("130100", "2023-11-01", "in_province_mode", "免申即享（自动转移）"),
+    ("130100", "2026-06-01", "suspended_status", "暂停"),
+    ("130100", "2026-06-01", "wallet_enabled", "是"),
+    ("150100", "2026-06-01", "wallet_enabled", "是"),
+    ("450100", "2026-06-01", "wallet_enabled", "否"),
+    ("350500", "2026-06-01", "out_days", "8个工作日"),
+    ("350500", "2026-06-01", "in_days", "5个工作日"),
+    ("350500", "2026-06-01", "fund_remit_days", "5个工作日"),
+    ("350500", "2026-06-01", "fund_credit_days", "2个工作日"),
+    ("350100", "2026-06-01", "out_days", "10个工作日"),
+    ("350100", "2026-06-01", "certificate_required", "不需要"),
+    ("320100", "2026-06-01", "payout_channel", "市民卡关联的银行账户"),
+    ("320100", "2026-06-01", "payout_expected_days", "30个工作日"),
+    ("320500", "2026-06-01", "payout_channel", "本人银行账户"),
+    ("320500", "2026-06-01", "waiting_max_months", "3个月"),
+    ("330100", "2026-06-01", "waiting_max_months", "6个月"),
+    ("330100", "2026-06-01", "open_claims_rule", "先结清费用再转移"),
+    ("410100", "2026-06-01", "payout_expected_days", "63个工作日"),
+    ("120100", "2026-06-01", "transferred_years_kind", "视同缴费年限"),
+    ("110100", "2026-06-01", "transferred_years_kind", "实际缴费年限"),
+]
+
+
+@pytest.mark.parametrize(("area", "day", "switch", "words"), KNOWN)
+def test_what_areas_are_known_for(area: str, day: str, switch: str, words: str) -> None:
+    areas = {row.code: row for row in DATA.areas}
+    policy = files.resolved(DATA.policies, area, areas, date.fromisoformat(day))
+    assert worded(SWITCHES[switch], getattr(policy, switch)).zh == words
+
+
+def test_every_edition_says_what_it_rests_on_and_what_was_not_checked() -> None:
+    for policy in DATA.policies:
+        assert len(policy.source) > 20, policy.tag
+        assert len(policy.document_number) <= 80
+        # A document number is given where it was seen; everywhere else the reader is told to check.
+        seen = "〔" in policy.document_number
+        assert seen == ("文号待核" not in policy.document_number), policy.tag
+        assert seen or "待核" in policy.source, policy.tag
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("350500-1.json", {"valid_to": "2021-11-30"}, "valid_to lies before valid_from"),
+        ("350500-1.json", {"values": {"out_days": 10, "in_days": 6}}, "in_days: may only be shortened"),
+        ("350000-1.json", {"values": {"out_days": 7}}, "350500 v1 in 350500 on 2021-12-01: out_days: may only be"),
+        ("440000-2.json", {"valid_from": "2029-12-31"}, "policy 440000 v2: overlaps v1"),
+        (
+            "430000-1.json",
+            {"values": {"certificate_required": "window", "in_province_mode": "automatic"}},
+            "certificate",
+        ),
+        ("430000-1.json", {"area": "999999"}, "there is no such area"),
+        ("430000-1.json", {"values": []}, "values must be an object"),
+    ],
+)
+def test_faults_between_editions_are_said(folder: Path, name: str, change: dict[str, Any], problem: str) -> None:
+    edit(folder / "policies" / name, **change)
+    assert problem in problems_of(folder)
