@@ -76,7 +76,7 @@ def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
     problems: dict[str, Any] = {}
     for name in sorted(event.keys() - {*REQUIRED, *OPTIONAL}):
         problems[str(name)[:40]] = _problem(refusal("J-FIELDS", fields=str(name)[:40]))
-    named = bool(event.get("outbound_area"))
+    named = event.get("outbound_area") is not None
     raw = {name: value for name, value in event.items() if name in {*REQUIRED, *OPTIONAL}}
     key, month = raw.pop("event", None), raw.pop("first_month", None)
     if not isinstance(key, str) or not _EVENT.fullmatch(key):
@@ -105,7 +105,7 @@ def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
         key=str(key),
         application=application,
         outbound=application.outbound if named else None,
-        outbound_scheme=application.outbound_scheme if event.get("outbound_scheme") else "",
+        outbound_scheme=application.outbound_scheme if event.get("outbound_scheme") is not None else "",
     )
 
 

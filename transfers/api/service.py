@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
-from transfers.api import checks
+from transfers.api import checks, enrolments
 from transfers.api.contract import DESCRIPTION, Contract
 from transfers.api.operations import router
 from transfers.api.problems import METHOD, NO_SUCH_ADDRESS, install, problem, request_id
@@ -24,6 +24,7 @@ api = Contract(
 install(api)
 api.add_router("", router)
 api.add_router("", checks.router)
+api.add_router("", enrolments.router)
 
 
 def finished(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
