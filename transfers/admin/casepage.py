@@ -15,6 +15,7 @@ from transfers.access import Actor, find_case
 from transfers.actions import papers as issued_papers
 from transfers.actions.attachments import KINDS, MAX_BYTES, may_attach
 from transfers.actions.disclosure import Unmasked, unmask
+from transfers.admin.national import card_of
 from transfers.admin.pages import actor_of, page
 from transfers.documents.seal import intact
 from transfers.documents.sheet import Change, difference, digest_of
@@ -143,6 +144,7 @@ def show(
             for paper in Attachment.objects.filter(case=case).select_related("uploaded_by").order_by("-id")
         ],
         "issued": [(paper, PaperKind(paper.kind).info.named) for paper in issued_papers.papers_of(actor, case)],
+        "national": card_of(case),
         "issuable": issued_papers.issuable(actor, case, now=now),
         "may_attach": may_attach(actor, case),
         "paper_kinds": list(KINDS.items()),

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from transfers.access import find_case, sees, visible_cases
-from transfers.admin import applying, casepage, issued, papers, reassigning, steps, worklist
+from transfers.admin import applying, casepage, issued, national, papers, reassigning, steps, worklist
 from transfers.admin.pages import actor_of
 from transfers.models import TransferCase
 
@@ -40,6 +40,7 @@ class CaseAdmin(ModelAdmin):
             path("<int:pk>/issued/", view(require_POST(issued.issue_view)), name=name("issue")),
             path("<int:pk>/issued/<int:paper>/", view(issued.download_view), name=name("issued")),
             path("<int:pk>/sheets/<int:version>.json", view(issued.sheet_view), name=name("sheet")),
+            path("<int:pk>/national/", view(national.download_view), name=name("national")),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from transfers.documents.sheetform import FEN_MAX, AreaCode, Content, Row, SchemeCode
+from transfers.documents.sheetform import FEN_MAX, AreaCode, Content, Row
 from transfers.rules import national
 from transfers.rules.codes import CLARIFY
+from transfers.rules.parties import Applicant, Channel, Scheme
 from transfers.rules.workdays import ZONE
 
 FORM = "jiexu-national-1"
@@ -29,7 +30,7 @@ Instant = Annotated[
     PlainSerializer(lambda at: at.astimezone(ZONE).isoformat(timespec="seconds"), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "description": "China's time, with its offset"}),
 ]
-SideName = Literal["out", "in"]
+SideName = Annotated[str, Field(json_schema_extra={"enum": ["out", "in"]})]
 Fen = Annotated[int, Field(ge=0, le=FEN_MAX)]
 Text = Annotated[str, Field(max_length=500)]
 
@@ -57,11 +58,11 @@ class Notice(_Form):
     phone: Text
     outbound: Agency
     inbound: Agency
-    outbound_insutype: SchemeCode
-    inbound_insutype: SchemeCode
-    channel: Literal["online", "window_out", "window_in", "partner", "automatic"]
+    outbound_insutype: Annotated[Scheme, Field(description="险种: 310 职工 · 390 城乡居民")]
+    inbound_insutype: Scheme
+    channel: Channel
     applied_at: Instant
-    applicant: Literal["self", "employer", "agent"]
+    applicant: Applicant
     applicant_name: Text
     employer_code: Annotated[str, Field(description="统一社会信用代码")]
     agent_relation: Text

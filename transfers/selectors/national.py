@@ -32,7 +32,7 @@ from transfers.models import CaseEvent, LedgerTransaction, Remittance, Sheet, Tr
 from transfers.places import agency_of
 from transfers.rules import national
 from transfers.rules.errors import refusal
-from transfers.rules.parties import Channel, Side
+from transfers.rules.parties import Applicant, Channel, Scheme, Side
 from transfers.rules.routes import MoneyState, State
 
 # The steps that send the notice: at first, after a return, and to the area to which the case was forwarded.
@@ -126,11 +126,11 @@ def _notice(case: TransferCase, outbound: str, *, masked: bool) -> Notice:
         phone=mask_phone(case.phone) if masked else case.phone,
         outbound=_agency(outbound),
         inbound=_agency(case.inbound_area_id),
-        outbound_insutype=case.outbound_scheme,
-        inbound_insutype=case.inbound_scheme,
-        channel=case.channel,
+        outbound_insutype=Scheme(case.outbound_scheme),
+        inbound_insutype=Scheme(case.inbound_scheme),
+        channel=Channel(case.channel),
         applied_at=case.applied_at,
-        applicant=case.applicant,
+        applicant=Applicant(case.applicant),
         # An employer's name is nobody's secret.
         applicant_name=mask_name(case.applicant_name) if masked and not case.employer_code else case.applicant_name,
         employer_code=case.employer_code,
