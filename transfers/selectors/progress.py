@@ -234,6 +234,10 @@ class Entry:
     to_state: Named | None = None
 
 
+# Steps whose note is written to the person; the others' are between colleagues.
+NOTE_TO_PERSON = ("request_supplement", "return_soft", "return_hard", "refuse_withdrawal")
+
+
 def timeline(case: TransferCase, *, public: bool) -> list[Entry]:
     """What happened, oldest first. The public one holds the steps that concern the person, without names of staff."""
     entries = []
@@ -257,7 +261,7 @@ def timeline(case: TransferCase, *, public: bool) -> list[Entry]:
                 who="" if public else event.actor_name,
                 agency=event.agency.name if event.agency else "",
                 reason=reason,
-                note="" if public and event.name != "request_supplement" else event.note,
+                note="" if public and event.name not in NOTE_TO_PERSON else event.note,
                 from_state=_state(event.from_state, event.from_money, declared.machine),
                 to_state=_state(event.to_state, event.to_money, declared.machine),
             )

@@ -1,4 +1,4 @@
-"""The three things a visitor may fill in. What they mean is checked by the verbs, which answer with a code."""
+"""What a visitor may fill in. What they mean is checked by the verbs, which answer with a code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
+
+from transfers.models.labels import said_later
+from transfers.rules.codes import LISTS
 
 MAX_FILES = 5
 
@@ -66,10 +69,15 @@ class ManyFilesField(forms.FileField):
         return files
 
 
+def _version() -> forms.IntegerField:
+    """The version of the case that was shown."""
+    return forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+
+
 class SupplementForm(forms.Form):
     """What the person sends in: a note, and papers."""
 
-    version = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    version = _version()
     note = forms.CharField(
         label=_("What you are sending"),
         max_length=500,
@@ -79,4 +87,33 @@ class SupplementForm(forms.Form):
         label=_("Photos or PDF files"),
         required=False,
         widget=ManyFilesInput(attrs={"multiple": True, "accept": "image/jpeg,image/png,application/pdf"}),
+    )
+
+
+class ResubmitForm(forms.Form):
+    """What was returned is put right."""
+
+    version = _version()
+    note = forms.CharField(
+        label=_("What you have done about it"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "id": "resubmit-note"}),
+    )
+
+
+class WithdrawForm(forms.Form):
+    """The person does not want the transfer any more: why, and that it is meant."""
+
+    version = _version()
+    reason = forms.ChoiceField(
+        label=_("Reason"), choices=[(code, said_later(reason)) for code, reason in LISTS["withdraw"].items()]
+    )
+    note = forms.CharField(
+        label=_("In your own words"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "id": "withdraw-note"}),
+    )
+    sure = forms.BooleanField(
+        label=_("Yes, I do not want this transfer any more."),
+        error_messages={"required": _("Tick this if you mean it.")},
     )

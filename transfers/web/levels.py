@@ -12,6 +12,8 @@
 | money line with dates and the amount | no | yes |
 | reasons of a refusal with remedies | no | yes |
 | the supplement wanted, its note and last day; sending it in | no | yes |
+| why it was returned, with the remedy; resubmitting | no | yes |
+| why it has ended; asking to withdraw | no | yes |
 | papers that were issued, as files | no | yes |
 
 Identity number, phone and full name are shown at no level.
@@ -59,7 +61,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One reason of a refusal, with what to do about it. `hard`: repairing it is not enough, another way is needed."""
+    """One reason of a refusal, a return or an end, with what to do about it.
+
+    `hard`: repairing it is not enough, another way is needed.
+    """
 
     code: str
     zh: str
@@ -81,6 +86,9 @@ class Detail:
     failures: tuple[Problem, ...]
     supplement: Reason | None
     supplement_note: str
+    returned: Problem | None
+    returned_note: str
+    ended: Problem | None
 
 
 _MOVED_ON = {"J-STALE", "J-NOT-NOW"}
@@ -143,9 +151,15 @@ def _detail(case: TransferCase, status: PublicStatus) -> Detail:
         applied_on=status.applied_on,
         history=tuple(timeline(case, public=True)),
         money=status.money,
-        failures=tuple(
-            Problem(r.code, r.zh, r.en, Named(r.remedy_zh, r.remedy_en), r.basis, r.hard) for r in status.failures
-        ),
+        failures=tuple(_problem(reason) for reason in status.failures),
         supplement=status.supplement,
         supplement_note=status.supplement_note,
+        returned=_problem(status.returned) if status.returned else None,
+        returned_note=status.returned_note,
+        ended=_problem(status.ended) if status.ended else None,
     )
+
+
+def _problem(reason: Reason) -> Problem:
+    remedy = Named(reason.remedy_zh, reason.remedy_en)
+    return Problem(reason.code, reason.zh, reason.en, remedy, reason.basis, reason.hard)

@@ -12,5 +12,7 @@ urlpatterns = [
     path("check/", checking.check, name="check"),
     path("rules/", rules.rules, name="rules"),
     path("papers/<int:pk>/", views.paper, name="paper"),
+    path("resubmit/", views.resubmit, name="resubmit"),
+    path("withdraw/", views.withdraw, name="withdraw"),
     path("leave/", views.leave, name="leave"),
 ]

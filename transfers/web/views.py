@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,14 +15,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from transfers.access import find_case, person_actor
-from transfers.actions import lookup, papers
+from transfers.actions import lookup, papers, perform
 from transfers.actions.attachments import provide_supplement
-from transfers.models import TransferCase
+from transfers.models import MOVES, TransferCase
 from transfers.rules.errors import Refusal
 from transfers.rules.papers import PaperKind
 from transfers.rules.routes import State
 from transfers.web import passes
-from transfers.web.forms import CodeForm, LookupForm, SupplementForm
+from transfers.web.forms import CodeForm, LookupForm, ResubmitForm, SupplementForm, WithdrawForm
 from transfers.web.levels import for_the_public, look
 from transfers.web.origin import origin_of
 from transfers.web.pictures import DayBar, day_bar
@@ -180,6 +181,46 @@ def as_download(opened: papers.OpenedPaper) -> HttpResponse:
 
 @private
 @require_POST
+@with_pass
+def resubmit(request: HttpRequest, held: Held) -> HttpResponse:
+    """What was returned has been put right: both areas are asked again."""
+    return _take(request, held, "resubmit", ResubmitForm(request.POST), "resubmit_form")
+
+
+@private
+@require_POST
+@with_pass
+def withdraw(request: HttpRequest, held: Held) -> HttpResponse:
+    """Take an application back, or ask to withdraw one that has been accepted."""
+    name = _withdrawal(held.case) or "request_withdrawal"
+    return _take(request, held, name, WithdrawForm(request.POST), "withdraw_form")
+
+
+def _take(request: HttpRequest, held: Held, name: str, form: Form, shown_as: str) -> HttpResponse:
+    """A step of the person's own, after the second proof, on the version that was shown."""
+    if not held.granted.verified:
+        return _redirect("track:status")
+    if not form.is_valid():
+        return render(request, "track/status.html", {**_page(held), shown_as: form}, status=400)
+    given, actor = form.cleaned_data, person_actor(held.case)
+    try:
+        perform(
+            held.case,
+            name,
+            actor,
+            version=given["version"],
+            reason=given.get("reason", ""),
+            note=given["note"],
+            now=timezone.now(),
+        )
+    except Refusal as error:
+        fresh = Held(held.granted, find_case(actor, pk=held.case.pk))
+        return refused(request, "track/status.html", _page(fresh, note=given["note"]), error)
+    return _redirect("track:status")
+
+
+@private
+@require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     """Forget what was proved: for a browser that other people use, too."""
     response = _redirect("track:start")
@@ -202,9 +243,20 @@ def _page(held: Held, *, note: str = "") -> dict[str, Any]:
     if detail is not None:
         issued = papers.papers_of(person_actor(held.case), held.case)
         page["papers"] = [(row, PaperKind(row.kind).info.named) for row in issued]
-    if detail is not None and held.case.state == State.OUT_SUPPLEMENT:
-        page["supplement_form"] = SupplementForm(initial={"version": held.case.version, "note": note})
+        shown = {"version": held.case.version, "note": note}
+        if held.case.state == State.OUT_SUPPLEMENT:
+            page["supplement_form"] = SupplementForm(initial=shown)
+        if held.case.state in MOVES["resubmit"].sources:
+            page["resubmit_form"] = ResubmitForm(initial=shown)
+        if _withdrawal(held.case):
+            page["withdraw_form"] = WithdrawForm(initial={"version": held.case.version})
     return page
+
+
+def _withdrawal(case: TransferCase) -> str:
+    """The step by which the person can get out of the case now: before acceptance at once, later by asking."""
+    names = ("withdraw_application", "request_withdrawal")
+    return next((name for name in names if case.state in MOVES[name].sources), "")
 
 
 def _bar(line: Any) -> DayBar | None:
