@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -165,6 +166,26 @@ def test_a_start_on_a_rest_day_counts_from_the_next_day() -> None:
     saturday = d("2026-03-07")
     assert NATIONAL.add(saturday, 1) == d("2026-03-09")
     assert NATIONAL.add(d("2026-03-09"), 1) == d("2026-03-10")
+
+
+@pytest.mark.parametrize(
+    ("received", "next_is_day_1", "deemed_next"),
+    [
+        # Saturday: Monday is day 1, or Monday is the day of receipt and Tuesday is day 1.
+        ("2026-03-07", "2026-03-09", "2026-03-10"),
+        ("2026-03-09", "2026-03-10", "2026-03-10"),
+        # A Saturday that is worked is no rest day; a Monday off after 清明 is.
+        ("2026-02-14", "2026-02-24", "2026-02-24"),
+        ("2026-04-06", "2026-04-07", "2026-04-08"),
+    ],
+)
+def test_what_comes_in_on_a_rest_day_is_received_as_the_area_says(
+    received: str, next_is_day_1: str, deemed_next: str
+) -> None:
+    for mode, first in (("next_is_day_1", next_is_day_1), ("deemed_next", deemed_next)):
+        assert NATIONAL.add(NATIONAL.received_on(d(received), mode), 1) == d(first)
+    with pytest.raises(ValueError, match="not 'other'"):
+        NATIONAL.received_on(d(received), "other")
 
 
 @given(start=covered, n=small)
@@ -355,3 +376,114 @@ def test_working_moments_need_hours_and_a_zone() -> None:
         NATIONAL.next_working_moment(instant, time(17), time(9))
     with pytest.raises(ValueError, match="aware"):
         NATIONAL.next_working_moment(instant.replace(tzinfo=None), time(9), time(17))
+
+
+# --- regions, and days that may still change ------------------------------------------------------------------
+
+GUANGXI, NINGXIA, XINJIANG = (
+    Calendar.from_notices(NOTICES, regions=[region]) for region in ("450000", "640000", "650000")
+)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "first", "last", "off"),
+    [
+        # The notice of Xinjiang for 2025: 肉孜节 29 to 31 March, 古尔邦节 6 to 10 June, nothing worked in exchange.
+        (XINJIANG, "2025-01-01", "2025-12-31", ["2025-03-31", "2025-06-06", "2025-06-09", "2025-06-10"]),
+        # NewLife.Holiday, Guangxi/2025.csv: 三月三 from 2025-03-31, two days.
+        (GUANGXI, "2025-01-01", "2025-12-31", ["2025-03-31", "2025-04-01"]),
+        (GUANGXI, "2026-01-01", "2026-12-31", ["2026-04-20", "2026-04-21"]),
+        (NINGXIA, "2026-01-01", "2026-12-31", ["2026-03-20", "2026-05-26", "2026-05-27"]),
+        (XINJIANG, "2026-01-01", "2026-12-31", ["2026-03-20", "2026-05-27", "2026-05-28", "2026-05-29"]),
+    ],
+)
+def test_what_a_region_has_off_beside_the_nation(calendar: Calendar, first: str, last: str, off: list[str]) -> None:
+    differing = {day for day in days(d(first), d(last)) if calendar.is_working(day) != chinese_calendar.is_workday(day)}
+    assert sorted(differing) == [d(day) for day in off]
+    assert set(NATIONAL.changes(calendar)) >= differing
+
+
+def test_the_festivals_of_the_moon_fall_where_holidays_computes_them() -> None:
+    """The dates of the Islamic calendar, as another country of the `holidays` package has them."""
+    abroad = holidays.country_holidays("AE", years=[2025, 2026], language="en_US")
+    for calendar, region in ((NINGXIA, "640000"), (XINJIANG, "650000")):
+        named = {n.date: n.en for x in NOTICES if x.region == region for n in x.days if not n.working}
+        for name in ("Eid al-Fitr", "Eid al-Adha"):
+            for year in (2025, 2026):
+                ours = [day for day, said in named.items() if said == name and day.year == year]
+                theirs = [day for day, said in abroad.items() if name in said and day.year == year]
+                assert any(abs((day - theirs[0]).days) <= 1 for day in ours), (calendar.region, name, year)
+
+
+def test_days_that_a_provisional_regional_notice_names_may_still_change() -> None:
+    assert [day for day in days(d("2026-04-01"), d("2026-04-30")) if GUANGXI.is_provisional(day)] == [
+        d("2026-04-17"),
+        d("2026-04-20"),
+        d("2026-04-21"),
+    ]
+    assert GUANGXI.is_working(d("2026-04-17"))
+    assert GUANGXI.why(d("2026-04-17")).zh.endswith("[暂定]")
+    assert not any(GUANGXI.is_provisional(day) for day in days(d("2025-01-01"), d("2025-12-31")))
+    assert not NATIONAL.is_provisional(d("2026-04-20"))
+
+
+@pytest.mark.parametrize(
+    ("calendar", "after", "until", "depends"),
+    [
+        (GUANGXI, "2026-04-10", "2026-04-16", False),
+        (GUANGXI, "2026-04-10", "2026-04-17", True),
+        (GUANGXI, "2026-04-10", "2026-04-24", True),  # the last day is sure, what lies before it is not
+        (GUANGXI, "2026-04-21", "2026-04-30", False),  # the starting day is not counted
+        (NATIONAL, "2026-12-20", "2026-12-31", False),
+        (NATIONAL, "2026-12-20", "2027-01-04", True),
+        (NATIONAL, "2026-06-05", "2026-06-01", False),
+    ],
+)
+def test_a_date_rests_on_every_day_up_to_it(calendar: Calendar, after: str, until: str, depends: bool) -> None:
+    assert calendar.depends_on_provisional(d(after), d(until)) is depends
+    unsure = any(calendar.is_provisional(day) for day in days(d(after), d(until))[1:])
+    assert unsure is depends
+
+
+@pytest.mark.parametrize(
+    ("day", "next_is_day_1", "deemed_next"),
+    [
+        ("2026-03-02", "2026-03-02", "2026-03-02"),  # a Monday
+        ("2026-03-07", "2026-03-07", "2026-03-09"),  # a Saturday
+        ("2026-02-28", "2026-02-28", "2026-02-28"),  # a worked Saturday
+        ("2026-02-17", "2026-02-17", "2026-02-24"),  # Spring Festival
+    ],
+)
+def test_what_a_start_on_a_rest_day_means(day: str, next_is_day_1: str, deemed_next: str) -> None:
+    assert NATIONAL.received_on(d(day)) == d(next_is_day_1)
+    assert NATIONAL.received_on(d(day), "deemed_next") == d(deemed_next)
+    with pytest.raises(ValueError, match="next_is_day_1, deemed_next"):
+        NATIONAL.received_on(d(day), "whenever")
+
+
+def test_how_far_official_notices_reach() -> None:
+    last = [day for day in days(d("2025-01-01"), LAST_OFFICIAL) if chinese_calendar.is_workday(day)]
+    for day in ("2024-12-31", "2026-06-30", "2026-10-09", "2026-12-30", "2026-12-31"):
+        assert NATIONAL.official_days_after(d(day)) == sum(one > d(day) for one in last)
+    assert NATIONAL.official_days_after(d("2027-03-01")) == 0
+    # Days that a region's provisional notice names are not covered: the 17th of April is one that is worked.
+    assert GUANGXI.count(d("2026-04-16"), d("2026-04-30")) == 8
+    assert GUANGXI.official_days_after(d("2026-04-16")) == GUANGXI.official_days_after(d("2026-04-30")) + 7
+
+
+def test_a_calendar_is_kept_whole() -> None:
+    for calendar in (NATIONAL, GUANGXI, LHASA):
+        kept = Calendar.from_data(json.loads(json.dumps(calendar.as_data())))
+        assert (kept.digest, kept.region, kept.version) == (calendar.digest, calendar.region, calendar.version)
+        for day in days(d("2026-01-01"), d("2026-12-31")):
+            assert (kept.why(day), kept.is_provisional(day)) == (calendar.why(day), calendar.is_provisional(day))
+    assert len({calendar.digest for calendar in (NATIONAL, GUANGXI, LHASA, SHIGATSE)}) == 4
+
+
+def test_what_a_newer_calendar_counts_otherwise_and_by_which_document() -> None:
+    first = Calendar.from_notices([notice(2030, day_of("2030-05-01"))])
+    amended = notice(2030, day_of("2030-05-02"), day_of("2030-05-04"), version=2, document_number="测试〔2030〕2号")
+    newer = Calendar.from_notices([notice(2030, day_of("2030-05-01")), amended])
+    # The 4th is a Saturday: a name alone changes nothing.
+    assert first.changes(newer) == dict.fromkeys([d("2030-05-01"), d("2030-05-02")], ("测试〔2030〕2号",))
+    assert first.changes(first) == {}
