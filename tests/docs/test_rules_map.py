@@ -143,10 +143,10 @@ def test_what_is_missing_is_found(page: str) -> None:
         assert f"{key} has no row" in missing_in(without)
     spoiled = page.replace("rules.precheck.same_area", "rules.precheck.gone")
     spoiled = spoiled.replace("test_a_wait_by_hand", "test_gone")
-    assert [problem.partition(": ")[2] for problem in missing_in(spoiled)] == [
-        "rules.precheck.gone does not exist",
-        "rules.precheck.gone does not exist",
-        "tests/rules/test_benefits.py::test_gone does not exist",
+    assert missing_in(spoiled) == [
+        "2: rules.precheck.gone does not exist",
+        "waiting_benefit_rate: tests/rules/test_benefits.py::test_gone does not exist",
+        "V-I-06: rules.precheck.gone does not exist",
     ]
     bare = "| `V-I-05` | words | | |"
     assert {"V-I-05: no function named", "V-I-05: no test named"} <= set(missing_in(bare))
