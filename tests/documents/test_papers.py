@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import subprocess
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -103,7 +102,7 @@ def test_the_standard_route_orders_its_papers_and_each_can_be_set(world):
 # --- making, sealing -----------------------------------------------------------------------------
 
 
-def test_a_sealed_sheet_validates_with_outside_tools_and_every_altered_byte_shows(world, tmp_path):
+def test_a_sealed_sheet_validates_and_every_altered_byte_shows(world):
     case = world.carry(world.accepted(), "approve_out")
     assert papers.make_waiting(now=LATER) == papers.Made(made=1, by_hand=0, failed=0, truncated=False)
     assert papers.make_waiting(now=LATER).made == 0, "made once"
@@ -120,20 +119,12 @@ def test_a_sealed_sheet_validates_with_outside_tools_and_every_altered_byte_show
     assert seal.docmdp_level == MDPPerm.NO_CHANGES
     assert "演示" in seal.signer_cert.subject.native["common_name"]
 
-    # pdfsig of poppler.
-    file = tmp_path / "sheet.pdf"
-    file.write_bytes(pdf)
-    said = subprocess.run(["pdfsig", "-nocert", str(file)], capture_output=True, text=True, check=True).stdout
-    assert "Signature is Valid." in said
-    assert "Total document signed" in said
-
     assert _by_file(pdf).answer is Answer.INTACT
     contents = pdf.index(b"/Contents <")
     for place in (5, len(pdf) // 3, contents - 200, contents + 400, contents + 4_000, contents + 8_100, len(pdf) - 9):
         altered = bytearray(pdf)
         altered[place] ^= 1
         assert _by_file(bytes(altered)).answer is Answer.ALTERED, place
-        file.write_bytes(altered)
     assert pdfseal.examine(pdf[:5] + b"9" + pdf[6:]).seal is pdfseal.Seal.BROKEN
     assert _by_file(pdf + b"\n%more").answer is Answer.ALTERED
     # Without the mark in the metadata it is the broken seal that tells.

@@ -1,6 +1,6 @@
-"""What every test run needs around it: compiled translations, and browser tests that run where they must.
+"""What every test run needs around it: compiled translations, and tests with outside programs that run where they must.
 
-With JIEXU_REQUIRE_BROWSER set, a browser test that is skipped counts as failed.
+With JIEXU_REQUIRE_BROWSER set, a test that is skipped for want of a browser or of pdfsig counts as failed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-BROWSER_TESTS = "tests/browser/"
+WITH_PROGRAMS = ("tests/browser/", "tests/documents/test_pdfsig.py")
 hypothesis.settings.register_profile("jiexu", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("jiexu")
 
@@ -27,14 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def must_run(path: Path) -> bool:
     """Tell whether a skip of this test is a failure."""
-    return bool(os.environ.get("JIEXU_REQUIRE_BROWSER")) and BROWSER_TESTS in path.as_posix()
+    return bool(os.environ.get("JIEXU_REQUIRE_BROWSER")) and any(one in path.as_posix() for one in WITH_PROGRAMS)
 
 
 def refuse(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip into a failure that tells the reason."""
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     report.outcome = "failed"
-    report.longrepr = f"{reason}: browser tests may not be skipped here, because JIEXU_REQUIRE_BROWSER is set."
+    report.longrepr = f"{reason}: this test may not be skipped here, because JIEXU_REQUIRE_BROWSER is set."
 
 
 @pytest.hookimpl(wrapper=True)
