@@ -133,8 +133,14 @@ def draft_view(request: HttpRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(_address(row))
 
 
-def edition_view(request: HttpRequest, pk: int, error: Refusal | None = None) -> HttpResponse:
+def edition_view(request: HttpRequest, pk: int) -> HttpResponse:
     """One edition: what it lays down and what it rests on; of a draft, what publishing it would change."""
+    if request.method not in ("GET", "HEAD"):
+        raise Http404
+    return _edition(request, pk)
+
+
+def _edition(request: HttpRequest, pk: int, error: Refusal | None = None) -> HttpResponse:
     row = _find(pk)
     actor, now = actor_of(request), timezone.now()
     may_make = policymaking.may_make(actor, row.area_id)
@@ -171,7 +177,7 @@ def publish_view(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         row = policymaking.publish(_find(pk), actor_of(request), replace=bool(request.POST.get("replace")))
     except Refusal as error:
-        return edition_view(request, pk, error)
+        return _edition(request, pk, error)
     messages.success(request, _("Published. It applies to what is accepted from its first day on."))
     return HttpResponseRedirect(_address(row))
 
@@ -181,7 +187,7 @@ def withdraw_view(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         row = policymaking.withdraw(_find(pk), actor_of(request))
     except Refusal as error:
-        return edition_view(request, pk, error)
+        return _edition(request, pk, error)
     messages.success(request, _("The draft was withdrawn."))
     return HttpResponseRedirect(_address(row))
 
@@ -194,7 +200,7 @@ def close_view(request: HttpRequest, pk: int) -> HttpResponse:
             raise policymaking.not_a_day()
         row = policymaking.close(_find(pk), actor_of(request), valid_to=last)
     except Refusal as error:
-        return edition_view(request, pk, error)
+        return _edition(request, pk, error)
     messages.success(request, _("Its last day is set."))
     return HttpResponseRedirect(_address(row))
 
