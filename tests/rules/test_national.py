@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from transfers.rules.enrolments import Answer
 from transfers.rules.national import (
     FINANCE,
     NODE_STATE,
@@ -132,3 +135,12 @@ def test_every_flag_is_one_of_the_table():
     flags = [flags for sides in REVIEWS.values() for flags in sides.values()]
     assert {f.chk_flag for f in flags} <= set("012")
     assert {f.rchk_flag for f in flags} <= set("01234")
+
+
+def test_the_page_explains_every_code():
+    page = (Path(__file__).parents[2] / "docs/national.md").read_text()
+    missing = [
+        (t.name, code) for t in TABLES for code in t.codes if f"`{t.name}`" not in page or f"`{code}`" not in page
+    ]
+    assert missing == []
+    assert [answer.value for answer in Answer if f"`{answer.value}`" not in page] == []

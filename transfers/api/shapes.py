@@ -58,6 +58,9 @@ class ApplicationIn(Schema):
     applicant: Literal["self", "employer", "agent"] | None = "self"
     applicant_name: str | None = Field("", max_length=80)
     employer_code: str | None = Field("", max_length=18, description="统一社会信用代码; required of an employer.")
+    agent_relation: str | None = Field("", max_length=20, description="To the person; required of an agent.")
+    agent_phone: str | None = Field("", max_length=20, description="Required of an agent, with `applicant_name`.")
+    certificate_number: str | None = Field("", max_length=40, description="参保凭证, of the paper route.")
     remarks: str | None = Field("", max_length=500)
     language: Literal["zh-hans", "en"] | None = Field("zh-hans", description="Language of the letters to the person.")
 
