@@ -71,6 +71,7 @@ class Draft:
     not_after: datetime | None = None
 
 
+# The contexts go in binary: as text, an array would escape each quotation mark of each of them.
 _POST = """
 INSERT INTO notifications_letter (
     key, created_at, channel, template, language, recipient_id, address, subject_ref, context, secret, digest_key,
@@ -78,7 +79,7 @@ INSERT INTO notifications_letter (
 SELECT d.key, %s, d.channel, d.template, d.language, d.recipient_id, d.address, d.subject_ref, d.context::jsonb,
     d.secret, d.digest_key, d.dedupe_key, CASE d.channel WHEN 'inbox' THEN 'sent' ELSE 'pending' END, d.due_at,
     d.not_after, d.due_at, CASE d.channel WHEN 'inbox' THEN d.due_at END, 0, '', '', ''
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[], %s::text[],
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[], %b::text[],
     %s::bytea[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
     AS d(key, channel, template, language, recipient_id, address, subject_ref, context, secret,
     digest_key, dedupe_key, due_at, not_after)

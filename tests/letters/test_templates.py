@@ -11,10 +11,12 @@ from django.utils import translation
 
 from notifications.models import Letter
 from notifications.rendering import MAX_SMS, render
+from tests.sla.test_recompute import amended
 from tests.world import MONDAY, application, identity_number, person
 from transfers import letters
 from transfers.access import actor_for, person_actor
-from transfers.actions.digests import digests, tell_administrators
+from transfers.actions.calendars import load
+from transfers.actions.digests import digests, tell_administrators, warn_of_horizon
 from transfers.actions.intake import apply, decide
 from transfers.actions.sweep import sweep
 from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount, TransferCase
@@ -24,11 +26,12 @@ from transfers.rules.facts import AreaFacts
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE
 from transfers.selectors.verify import Problem
+from transfers.sla.recompute import recompute
 
 pytestmark = pytest.mark.django_db
 
-TO_PERSON = {*letters.TO_PERSON.values(), *letters.YOURS.values(), "overdue"}
-TO_STAFF = {"alarm", "new_work", "sent_back", "come_back", "morning", "invariants"}
+TO_PERSON = {*letters.TO_PERSON.values(), *letters.YOURS.values(), "overdue", "calendar_moved"}
+TO_STAFF = {"alarm", "new_work", "sent_back", "come_back", "morning", "invariants", "calendar_work", "horizon"}
 NEVER = ("测试甲", "3456.78", "3,456", "345678", "1380000", "{{", "{%", "None", "[]")
 
 
@@ -59,6 +62,10 @@ def everything_happens(world, language: str) -> None:
     apply(application(4, **more), actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
     digests(now=datetime(2026, 6, 2, 9, 30, tzinfo=ZONE))
     tell_administrators([Problem("clock", "JX1", "没有在走的时限", "no clock runs")], now=MONDAY)
+    world.accepted(90, **more)
+    load(amended(("06-10", False)), user_id=None, now=MONDAY)
+    recompute(now=MONDAY)
+    warn_of_horizon(now=datetime(2026, 11, 2, 9, 30, tzinfo=ZONE))
 
 
 def odd_routes(world, more: dict[str, str]) -> None:
@@ -183,7 +190,8 @@ def longest_context(language: str) -> dict[str, object]:
     )
     why = max(said, key=len)
     with translation.override(language):
-        return {**letters.case_context(case), "reason": why, "note": "注" * 500}
+        moved = {"was": "2027-03-01", "documents": "国办发明电〔2026〕12号", "yours": True}
+        return {**letters.case_context(case), **moved, "reason": why, "note": "注" * 500}
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.sla.days import gone_by, is_working, nth
 from transfers.reference import files
-from transfers.rules.clockwork import Tally
-from transfers.rules.workdays import Calendar
+from transfers.rules.clockwork import Tally, recount
+from transfers.rules.workdays import ZONE, Calendar, local_date
 
 CALENDAR = Calendar.from_notices(files.read().notices)
 starts = st.dates(date(2025, 1, 1), date(2026, 6, 30))
@@ -77,3 +77,35 @@ def test_pauses_by_hand(pause: str, resume: str, due: str) -> None:
 
 def test_days_left() -> None:
     assert [Tally(10, d("2026-06-01"), used=n).left for n in (0, 9, 10, 12)] == [10, 1, 0, -2]
+
+
+# --- from the start and the pauses -----------------------------------------------------------------------------
+
+
+def test_counting_from_the_start_gives_what_was_counted_on_the_way() -> None:
+    """Whatever a clock went through, its start and its pauses are enough to count it again."""
+    start = date(2026, 6, 1)
+    for pause in range(0, 25, 2):
+        for length in range(0, 12, 3):
+            stop, go = (at(start + timedelta(days=n)) for n in (pause, pause + length))
+            tally = Tally(budget=10, until=start)
+            due = tally.due_on(CALENDAR)
+            tally = tally.pause(CALENDAR, local_date(stop))
+            paused = recount(CALENDAR, budget=10, begun=start, history=[("pause", stop)])
+            assert paused == (tally, due)
+            tally = tally.resume(CALENDAR, local_date(go))
+            running = recount(CALENDAR, budget=10, begun=start, history=[("pause", stop), ("resume", go)])
+            assert running == (tally, tally.due_on(CALENDAR, missed=due))
+
+
+@pytest.mark.parametrize(("hour", "used"), [(16, 9), (17, 10)])
+def test_a_pause_after_the_close_of_the_last_day_comes_too_late(hour: int, used: int) -> None:
+    stop = datetime(2026, 6, 15, hour, tzinfo=ZONE)
+    tally, due = recount(
+        CALENDAR, budget=10, begun=date(2026, 6, 1), history=[("pause", stop)], close_of_business=time(17)
+    )
+    assert (tally.used, due) == (used, date(2026, 6, 15))
+
+
+def at(day: date) -> datetime:
+    return datetime.combine(day, time(10), tzinfo=ZONE)
