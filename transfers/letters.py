@@ -19,9 +19,10 @@ from notifications.outbox import Draft
 from transfers.models import Clock, Membership, TransferCase
 from transfers.models.labels import said
 from transfers.models.moves import Declared, Step
-from transfers.rules.codes import ALL
+from transfers.rules.codes import ALL, Reason
 from transfers.rules.ladder import Rung
-from transfers.rules.parties import Named, Role, Side
+from transfers.rules.parties import Channel, Named, Role, Side
+from transfers.rules.precheck import reason_told
 from transfers.rules.routes import ClockKind, State
 from transfers.rules.workdays import last_day_of, local_date
 from transfers.sla.calendars import calendar_for
@@ -211,6 +212,8 @@ def case_context(case: TransferCase) -> dict[str, Any]:
     return {
         "number": case.number,
         "name": mask_name(case.name),
+        # Nobody applied: the person's new enrolment started it.
+        "automatic": case.channel == Channel.AUTOMATIC,
         "from_area": case.outbound_area.full_name,
         "to_area": case.inbound_area.full_name,
         "stage": said(case.info.public),
@@ -224,9 +227,7 @@ def case_context(case: TransferCase) -> dict[str, Any]:
         "due_on": due_text(case.due_at),
         # 暂定: the notice for that year is not out yet.
         "provisional": _provisional(case),
-        "reasons": [
-            {"code": f["code"], "text": said(ALL[f["code"]]), "remedy": _remedy(f["code"])} for f in case.failures
-        ],
+        "reasons": [_told(reason_told(failure)) for failure in case.failures],
         "supplement": said(ALL[case.supplement_reason]) if case.supplement_reason else "",
         "supplement_note": case.supplement_note,
         "returned": _reason(case.return_reason),
@@ -255,12 +256,11 @@ def due_text(due_at: datetime | None) -> str:
 
 def _reason(code: str) -> dict[str, str]:
     """A reason in the active language, with what to do about it; empty where none was given."""
-    return {"code": code, "text": said(ALL[code]), "remedy": _remedy(code)} if code else {}
+    return _told(ALL[code]) if code else {}
 
 
-def _remedy(code: str) -> str:
-    reason = ALL[code]
-    return reason.remedy_en if (translation.get_language() or "").startswith("en") else reason.remedy_zh
+def _told(reason: Reason) -> dict[str, str]:
+    return {"code": reason.code, "text": said(reason), "remedy": said(Named(reason.remedy_zh, reason.remedy_en))}
 
 
 def _work(declared: Declared, step: Step) -> dict[str, Any]:

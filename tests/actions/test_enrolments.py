@@ -13,6 +13,7 @@ import pytest
 
 import transfers.actions.automatic as automatic
 from notifications.models import Letter
+from notifications.rendering import render
 from tests.sla.days import at
 from tests.world import MONDAY, OUT, World, application, identity_number, person
 from transfers import memory
@@ -67,6 +68,10 @@ def steps(case: TransferCase) -> list[str]:
     return list(CaseEvent.objects.filter(case=case, kind="move").order_by("id").values_list("name", flat=True))
 
 
+def words(letter: Letter) -> str:
+    return render(letter.template, language=letter.language, values=letter.context, sms=True).body.strip()
+
+
 def put_in_force(area: str, **values: Any) -> None:
     """A policy of that area, as reference data brings it."""
     Policy.objects.create(
@@ -91,7 +96,10 @@ def test_an_enrolment_is_carried_to_its_end_without_anybody(db):
     assert (sheet.prepared_by, sheet.approved_by, sheet.content["months_total"]) == (None, None, 72)
     assert Enrolment.objects.get(person=who, area=CHANGSHA).status == "4"
     assert ContributionPeriod.objects.get(person=who, area=ZHUZHOU).origin_id == CHANGSHA
-    assert Letter.objects.filter(subject_ref=case.number, channel="sms", template="completed").count() == 1
+    sent = {letter.template: words(letter) for letter in Letter.objects.filter(subject_ref=case.number, channel="sms")}
+    assert sent.keys() == {"accepted", "sheet_sent", "taken_over", "completed"}
+    assert "无需申请" in sent["accepted"]
+    assert all(len(text) <= 140 for text in sent.values())
     assert problems(now=MONDAY) == []
 
 
@@ -160,7 +168,7 @@ def test_a_rule_that_fails_is_told_with_its_reason(db):
     Enrolment.objects.filter(person=who, area=ZHUZHOU).delete()
     _answer, case = told(phone="13800000001")
     assert (case.state, [f["code"] for f in case.failures]) == ("NOT_ACCEPTED", ["V-I-01"])
-    assert Letter.objects.filter(template="refused", channel="sms").count() == 1
+    assert "自动发起的医保转移" in words(Letter.objects.get(template="refused", channel="sms"))
 
 
 @pytest.mark.parametrize(
