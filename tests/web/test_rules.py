@@ -21,7 +21,7 @@ def test_the_page_says_what_holds_for_the_person(client: Client) -> None:
     page = client.get("/track/rules/", {"from": "350500", "to": "320100"}).content.decode()
     for sentence in (
         "转出地自受理之日起8个工作日内完成转出，转入地收到信息表之日起5个工作日内完成转入",
-        "余额转出地5个工作日内划出",
+        "余额由转出地5个工作日内划出",
         "待遇享受等待期不超过3个月",
         "泉州市公开办事指南（文号待核）",
     ):

@@ -123,7 +123,7 @@ def _money(outbound: Policy, inbound: Policy, same_province: bool) -> list[Promi
         found.append(
             Promise(
                 MONEY,
-                Named(f"余额{'，'.join(parts_zh)}。", f"{en[0].upper()}{en[1:]}."),
+                Named(f"余额由{'，'.join(parts_zh)}。", f"{en[0].upper()}{en[1:]}."),
                 (("out", "fund_remit_days"), ("in", "fund_credit_days")),
             )
         )
