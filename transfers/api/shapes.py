@@ -11,8 +11,8 @@ from pydantic import ConfigDict
 from accounts.mask import mask_name
 from transfers.models import TransferCase
 from transfers.models.labels import Bilingual
-from transfers.rules.codes import ALL
 from transfers.rules.policy import plain
+from transfers.rules.precheck import reason_told
 from transfers.selectors.applying import Applies, Between
 from transfers.selectors.progress import ClockView, MoneyView
 from transfers.web.levels import Detail, Line
@@ -393,7 +393,7 @@ def _limit(clock: ClockView, days: Bilingual) -> dict[str, Any]:
 def _failures(case: TransferCase) -> list[dict[str, Any]]:
     shown = []
     for failure in case.failures:
-        reason = ALL[failure["code"]]
+        reason = reason_told(failure)
         shown.append(
             {
                 "code": reason.code,

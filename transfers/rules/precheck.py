@@ -8,9 +8,10 @@ open, and the question is asked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from transfers.rules.codes import ALL, PRECHECK, UNAVAILABLE, Reason
 from transfers.rules.facts import Application, AreaFacts, EnrolmentFact
@@ -102,6 +103,12 @@ def because(reason: Reason, *, switch: str = "", value: str = "", sources: Itera
     if editions:
         zh, en = f"{zh}；政策版本：{'、'.join(editions)}", f"{en}. Policy editions: {', '.join(editions)}"
     return Named(f"{zh}。", f"{en}.")
+
+
+def reason_told(kept: Mapping[str, Any]) -> Reason:
+    """The reason of a failure as a case keeps it, with the remedy that was told where it said more than the code's."""
+    reason, remedy = ALL[kept["code"]], kept.get("remedy")
+    return replace(reason, remedy_zh=remedy["zh"], remedy_en=remedy["en"]) if remedy else reason
 
 
 _NO_RECORD = (EnrolmentStatus.NONE, EnrolmentStatus.VOID)

@@ -12,6 +12,7 @@ from transfers.policies import pinned_policy
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.parties import Named, Side
 from transfers.rules.policy import CLOCK_SWITCH, SWITCHES
+from transfers.rules.precheck import reason_told
 from transfers.rules.routes import ClockKind, MoneyState, State
 from transfers.rules.workdays import local_date
 from transfers.sla.calendars import calendar_of
@@ -399,7 +400,7 @@ def public_status(case: TransferCase, now: datetime) -> PublicStatus:
         promised_on=view.due_on if view else None,
         overdue=bool(view and view.overdue),
         next_step=info.next_step,
-        failures=tuple(ALL[f["code"]] for f in _blocking(case)),
+        failures=tuple(reason_told(f) for f in _blocking(case)),
         supplement=ALL.get(case.supplement_reason) if case.state == State.OUT_SUPPLEMENT else None,
         supplement_note=case.supplement_note if case.state == State.OUT_SUPPLEMENT else "",
         returned=ALL.get(case.return_reason) if case.state == State.RETURNED else None,
