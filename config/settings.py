@@ -313,6 +313,7 @@ METRICS_TOKEN: str = read("str", "METRICS_TOKEN", "")
 HEALTH_BACKLOGS: dict[str, tuple[str, float]] = {
     "alarms": ("config.health.oldest_due_alarm", 180.0),
     "letters": ("notifications.outbox.oldest_unsent_age", 600.0),
+    "papers": ("transfers.actions.papers.oldest_waiting", 600.0),
 }
 
 # --- logs ---------------------------------------------------------------------------------------

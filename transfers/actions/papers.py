@@ -110,6 +110,13 @@ def make_waiting(*, now: datetime, limit: int = 200) -> Made:
     return Made(made, by_hand, failed, truncated=True)
 
 
+def oldest_waiting(*, now: datetime) -> float | None:
+    """For how many seconds the oldest paper that agencies wait for has not been made; None when all are."""
+    waiting = Paper.objects.filter(status=Status.PENDING, kind__in=AT_ONCE).order_by("pk")
+    ordered = waiting.values_list("created_at", flat=True).first()
+    return None if ordered is None else max(0.0, (now - ordered).total_seconds())
+
+
 def open_paper(actor: Actor, case_pk: int, pk: int, *, now: datetime | None = None) -> OpenedPaper:
     """The PDF of a paper, made now if nobody has asked for it before. The look is recorded.
 

@@ -134,8 +134,8 @@ class _Subject:
     def contact(self) -> Block:
         """Whom to ask, of both sides."""
         return _cells(
-            ("转出地经办机构", f"{self.case.outbound_agency.name}　{self.case.outbound_agency.phone}", True),
-            ("转入地经办机构", f"{self.case.inbound_agency.name}　{self.case.inbound_agency.phone}", True),
+            ("转出机构", f"{self.case.outbound_agency.name}　{self.case.outbound_agency.phone}", True),
+            ("转入机构", f"{self.case.inbound_agency.name}　{self.case.inbound_agency.phone}", True),
         )
 
     def person(self) -> list[tuple[str, str, bool]]:
