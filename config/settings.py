@@ -22,7 +22,7 @@
 | `SMS_GATEWAY_URL`, `SMS_GATEWAY_KEY` | HTTP gateway for SMS; empty writes to `SMS_FILE` | empty |
 | `SMS_FILE` | the file that receives SMS when there is no gateway | `.run/sms.jsonl` |
 | `WEBHOOK_ALLOW_PRIVATE` | allow webhooks to loopback and private addresses | `false` |
-| `UPLOAD_DIR` | where attachments are kept | `.run/uploads` |
+| `UPLOAD_DIR` | where attachments and issued papers are kept | `.run/uploads` |
 | `METRICS_TOKEN` | bearer token that lets other machines read `/metrics` | empty |
 | `HEARTBEAT_FILE` | a file that worker and beat touch while they work, for a container's health check | empty |
 | `LOG_LEVEL` | `DEBUG`, `INFO`, `WARNING`, `ERROR` | `INFO` |
