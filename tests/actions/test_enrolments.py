@@ -20,6 +20,7 @@ from transfers import memory
 from transfers.access import SYSTEM, Actor, ActorKind, actor_for
 from transfers.actions.automatic import AGAIN, mode_between
 from transfers.actions.enrolments import enrolled
+from transfers.actions.idempotency import Promise, digest_of
 from transfers.actions.intake import apply
 from transfers.actions.sweep import sweep
 from transfers.models import (
@@ -28,6 +29,7 @@ from transfers.models import (
     ContributionPeriod,
     Enrolment,
     IdempotencyKey,
+    Partner,
     Person,
     Policy,
     Sheet,
@@ -128,6 +130,15 @@ def test_the_same_event_is_the_same_case(db):
     with pytest.raises(Refusal, match="J-IDEMPOTENCY"):
         told(first_month="2026-04")
     assert TransferCase.objects.count() == IdempotencyKey.objects.count() == 1
+
+
+def test_of_two_at_once_the_second_finds_the_first_ones_case(db):
+    """The row is the promise, for our own command (no partner) too: looking first only spares the work."""
+    mover()
+    _answer, case = told()
+    late = Promise(None, Partner.ENROL, "enrol-1", digest_of(event()))
+    filed = late.keep(lambda: pytest.fail("a second case was taken in"), now=MONDAY)
+    assert (filed.case.pk, filed.replayed) == (case.pk, True)
 
 
 def test_what_does_not_start_leaves_nothing_and_says_why(db):

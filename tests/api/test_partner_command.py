@@ -36,6 +36,13 @@ def test_its_key_is_shown_once_and_works(client):
     assert caller.file({}).status_code == 403
 
 
+def test_no_scope_that_was_not_asked_for():
+    run("create", "测试平台")
+    assert Partner.objects.get().scopes == ["apply", "status"]
+    run("create", "参保登记系统", "--scopes", "enrol")
+    assert Partner.objects.get(name="参保登记系统").scopes == ["enrol"]
+
+
 def test_a_new_key_ends_the_old_one(client):
     old = key_in(run("create", "测试平台"))
     new = key_in(run("rotate", "测试平台"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
@@ -90,7 +91,8 @@ def report_enrolment(request: HttpRequest) -> HttpResponse:
     }
     if outcome.answer is not Answer.STARTED or outcome.case is None:
         return answer(shown)
-    return answer(shown, status=201, headers={"Location": f"/api/v1/applications/{outcome.case.number}"})
+    address = reverse("api:get_application", args=[outcome.case.number])
+    return answer(shown, status=201, headers={"Location": address})
 
 
 @router.get(
