@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from tests.world import IN, OUT, application, person
 from transfers.access import actor_for
 from transfers.actions.intake import apply
-from transfers.models import ContributionPeriod, Enrolment, Person
+from transfers.models import CaseEvent, ContributionPeriod, Enrolment, Person
 from transfers.registry import OwnTables
 from transfers.rules.months import MILITARY, Period, month_from_text, tally
 from transfers.rules.parties import Channel
@@ -50,6 +50,20 @@ def test_the_database_refuses_months_that_cannot_be(wrong):
     with pytest.raises(IntegrityError), transaction.atomic():
         ContributionPeriod.objects.create(**row | wrong)
     assert ContributionPeriod.objects.create(**row | {"ground": MILITARY, "kind": "deemed"})
+
+
+def test_what_does_not_count_is_not_on_the_sheet_and_the_advice_stays_with_the_case(world):
+    case = world.accepted(1)
+    row = {"person": case.person, "area_id": OUT, "scheme": "310"}
+    months = {"first_month": month_from_text("2010-01"), "last_month": month_from_text("2010-12")}
+    ContributionPeriod.objects.create(**row, **months, collection="20")
+    ContributionPeriod.objects.create(**row, **months, reversed=True)
+    case = world.carry(case, "approve_in")
+    assert [(p["from"], p["to"]) for p in case.sheets.get().content["periods"]] == [("2020-05", "2026-04")]
+    advice = CaseEvent.objects.get(case=case, name="approve_in").data["advice"]
+    assert (advice["result"], advice["gap_months"]) == ("continuous", 0)
+    assert "杭州" in advice["medical_costs"]["inbound"]["zh"], "the inbound area's own words"
+    assert advice["medical_costs"]["outbound"]["zh"].startswith("转移接续期间")
 
 
 def test_a_relationship_that_left_is_known_to_have_left(world):

@@ -56,6 +56,7 @@ def approve_in(context: Context) -> Effect:
         outbound_scheme=case.outbound_scheme,
         inbound_scheme=case.inbound_scheme,
         policy=pinned.policy,
+        outbound_policy=pinned_policy(case.outbound_policy_id or 0).policy,
         today=on,
         sources=pinned.sources,
     )

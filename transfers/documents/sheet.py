@@ -40,7 +40,7 @@ def content_for(case: TransferCase, facts: AreaFacts, *, handler: str, now: date
 
     A balance goes with the employee scheme and an account that exists (hi_type 1); otherwise it is 0.
     """
-    periods = [p for p in facts.periods if p.scheme == case.outbound_scheme and not p.reversed]
+    periods = [p for p in facts.periods if p.scheme == case.outbound_scheme and p.counts]
     enrolment = facts.enrolled(case.outbound_scheme)
     carries_account = (
         case.outbound_scheme == Scheme.EMPLOYEE and enrolment is not None and enrolment.account_kind == "1"
