@@ -44,6 +44,11 @@ def area_of(area_code: str) -> Area:
     return _areas()[area_code]
 
 
+def has_area(area_code: str) -> bool:
+    """Whether there is, or was, such an area."""
+    return area_code in _areas()
+
+
 def agency_of(area_code: str) -> Agency | None:
     """The agency of an area, None where it has none."""
     return _by_area().get(area_code)

@@ -113,6 +113,11 @@ def test_a_doubt_is_raised_by_place_and_answered_by_a_new_version(world, signed_
     more = post_step(outbound, case, "prepare_correction", note="误录", change_name="", more="1", **RIGHT)
     assert (more.status_code, again(case).state) == (200, "IN_QUERY")
     assert more.content.decode().count('name="period_from"') == 4
+    nowhere = post_step(
+        outbound, case, "prepare_correction", note="误录", change_name="", **{**RIGHT, "period_area": ["999999"]}
+    )
+    assert nowhere.status_code == 400
+    assert "没有这个统筹区" in nowhere.content.decode()
     same = {**RIGHT, "period_to": ["2026-04"]}
     assert post_step(outbound, case, "prepare_correction", note="误录", change_name="", **same).status_code == 409
     case = go(outbound, case, "prepare_correction", note="四月误录", change_name="", **RIGHT)

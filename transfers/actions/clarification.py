@@ -12,9 +12,11 @@ from typing import Any
 from transfers.actions.effects import Context, Effect, effect
 from transfers.actions.inbound import sealed_sheet
 from transfers.actions.outbound import draft_sheet, seal_sheet
-from transfers.documents.sheet import LABELS, corrected, difference
+from transfers.documents.sheet import LABELS, corrected, difference, sheet_refusal
 from transfers.models import Sheet
+from transfers.places import has_area
 from transfers.rules.errors import refusal
+from transfers.rules.parties import Named
 from transfers.rules.text import has_control
 
 ITEMS_MAX, NOTE_MAX = 40, 200
@@ -61,9 +63,22 @@ def prepare_correction(context: Context) -> Effect:
     """Draft the next version of the sheet with what shall stand there; the difference goes into the event."""
     before = sealed_sheet(context.case).content
     content = corrected(before, context.step.data["changes"])
+    _require_areas(before, content)
     sheet = draft_sheet(context, content)
     changes = [{"field": c.path, "old": c.old, "new": c.new} for c in difference(before, content)]
     return Effect({"sheet": sheet.version, "changes": changes})
+
+
+def _require_areas(before: dict[str, Any], content: dict[str, Any]) -> None:
+    """Refuse a period in an area that there is not; a code of old that stood in the sheet before may stay."""
+    known = {row["area"] for row in before["periods"]}
+    problems = {
+        f"periods[{index}].area": Named("没有这个统筹区", "there is no such area")
+        for index, row in enumerate(content["periods"])
+        if row["area"] not in known and not has_area(row["area"])
+    }
+    if problems:
+        raise sheet_refusal(problems)
 
 
 @effect("approve_correction")

@@ -18,9 +18,10 @@ from transfers.documents.sheet import KINDS, LABELS
 from transfers.models import Sheet, TransferCase
 from transfers.models.labels import said
 from transfers.models.moves import Field, Move
-from transfers.places import areas_by_province
+from transfers.places import area_of, areas_by_province, has_area
 from transfers.rules.errors import Refusal
-from transfers.rules.parties import Named, Side
+from transfers.rules.identity import Document
+from transfers.rules.parties import Named, Scheme, Side
 from transfers.selectors.circumstances import PARTS, place_named
 
 FIELD, NOTE = "field_", "doubt:"
@@ -92,11 +93,11 @@ def answers(posted: QueryDict, move: Move) -> dict[str, Any]:
     return data
 
 
-def widgets(case: TransferCase, move: Move, posted: QueryDict | None, error: Refusal | None) -> list[Widget]:
+def widgets(case: TransferCase, move: Move, posted: QueryDict, error: Refusal | None) -> list[Widget]:
     """The inputs of a step, with what was typed and what is wrong with it."""
     found = []
     for asked in move.fields:
-        value = (posted or {}).get(f"{FIELD}{asked.name}", "")
+        value = _text(posted, f"{FIELD}{asked.name}")
         problem = _problem(asked, error)
         match asked.kind:
             case "choice":
@@ -114,6 +115,10 @@ def widgets(case: TransferCase, move: Move, posted: QueryDict | None, error: Ref
             case _:
                 found.append(Widget(asked, value, problem))
     return found
+
+
+def _text(posted: QueryDict, name: str) -> str:
+    return str(posted.get(name, ""))
 
 
 def _owner(case: TransferCase) -> str:
@@ -141,28 +146,49 @@ def _doubts(posted: QueryDict) -> list[dict[str, str]]:
     """Every place that was ticked, or that has a note."""
     noted = [key.removeprefix(NOTE) for key in posted if key.startswith(NOTE) and str(posted[key]).strip()]
     places = dict.fromkeys([*posted.getlist("doubt"), *noted])
-    return [{"field": place, "note": str(posted.get(f"{NOTE}{place}", ""))} for place in places]
+    return [{"field": place, "note": _text(posted, f"{NOTE}{place}")} for place in places]
 
 
-def _places(case: TransferCase, posted: QueryDict | None, error: Refusal | None) -> list[Place]:
+def _places(case: TransferCase, posted: QueryDict, error: Refusal | None) -> list[Place]:
     """The sheet as a whole, its fields, its periods."""
     sheet = newest(case, sealed=True)
-    content = sheet.content if sheet else {"periods": []}
-    given = {item["field"]: item["note"] for item in _doubts(posted)} if posted is not None else {}
+    content: dict[str, Any] = sheet.content if sheet else {"periods": []}
+    given = {item["field"]: item["note"] for item in _doubts(posted)}
     problems: dict[str, list[Named]] = {}
     for place, words in _listed(error).items():
         index = place.partition("[")[2].partition("]")[0]
         sent = list(given)[int(index)] if index.isdigit() and int(index) < len(given) else ""
         problems.setdefault(sent, []).append(words)
-    shown = {"sheet": "", **{name: str(content.get(name, "")) for name in LABELS}}
-    shown["name"] = mask_name(shown["name"])
-    shown["balance_fen"] = f"{content.get('balance_fen', 0) / 100:,.2f}"
-    for index, row in enumerate(content["periods"]):
-        shown[f"periods[{index}]"] = f"{row['from']} – {row['to']} · {said(KINDS[row['kind']])} · {row['area']}"
+    shown = {"sheet": "", "name": mask_name(str(content.get("name", ""))), "account_kind": ""}
+    for number, row in enumerate(content["periods"]):
+        area = _area(row["area"])
+        shown[f"periods[{number}]"] = f"{row['from']} – {row['to']} · {said(KINDS[row['kind']])} · {area}"
+    shown |= {name: _words(name, content.get(name, "")) for name in LABELS if name != "name"}
     return [
         Place(place, place_named(place), text, place in given, given.get(place, ""), problems.get(place, []))
         for place, text in shown.items()
     ]
+
+
+def _area(code: str) -> str:
+    """An area by name; a code of old that nobody knows any more stays a code."""
+    return area_of(code).full_name if has_area(code) else code
+
+
+def _words(name: str, value: Any) -> str:
+    """A value of the sheet as people read it."""
+    match name:
+        case "outbound_area" | "inbound_area":
+            return _area(value)
+        case "outbound_scheme" | "inbound_scheme":
+            return said(Scheme(value).named) if value else ""
+        case "identity_type":
+            return said(Document(value).named) if value else ""
+        case "account_kind":
+            return said(dict(ACCOUNT_KINDS)[value]) if value else ""
+        case "balance_fen":
+            return f"{(value or 0) / 100:,.2f}"
+    return str(value)
 
 
 # --- what a corrected sheet shall say ------------------------------------------------------------------
@@ -190,9 +216,9 @@ def _changes(posted: QueryDict) -> dict[str, Any]:
     if "change_name" not in posted:
         return {}
     changes: dict[str, Any] = {}
-    if name := posted["change_name"].strip():
+    if name := _text(posted, "change_name").strip():
         changes["name"] = name
-    if kind := posted.get("change_account_kind", ""):
+    if kind := _text(posted, "change_account_kind"):
         changes["account_kind"] = kind
     changes["periods"] = [dict(row.values) for row in _typed(posted) if _kept(row)]
     return changes
@@ -212,12 +238,12 @@ def _kept(row: Row) -> bool:
     return not row.dropped and any(row.values[name] for name in ("from", "to", "area"))
 
 
-def _form(case: TransferCase, posted: QueryDict | None, error: Refusal | None) -> Correcting:
+def _form(case: TransferCase, posted: QueryDict, error: Refusal | None) -> Correcting:
     """What was typed; at first, what the newest version says: a correction that was sent back is gone on with."""
     sheet = newest(case, sealed=False)
-    content = sheet.content if sheet else {"name": case.name, "account_kind": "", "periods": []}
-    typed = posted is not None and "change_name" in posted
-    rows = _typed(posted) if typed and posted is not None else _standing(content)
+    content: dict[str, Any] = sheet.content if sheet else {"name": case.name, "account_kind": "", "periods": []}
+    typed = "change_name" in posted
+    rows = _typed(posted) if typed else _standing(content)
     problems = _listed(error)
     kept = [row for row in rows if _kept(row)]
     for place, words in problems.items():
@@ -227,12 +253,12 @@ def _form(case: TransferCase, posted: QueryDict | None, error: Refusal | None) -
             told = Named(f"{part.zh}：{words.zh}", f"{part.en}: {words.en}") if part else words
             kept[int(index)].problems.append(told)
     filled = [row for row in rows if row.dropped or _kept(row)]
-    blank = BLANK_ROWS + (len(rows) - len(filled) if posted is not None and MORE in posted else 0)
+    blank = BLANK_ROWS + (len(rows) - len(filled) if MORE in posted else 0)
     filled += [Row(len(filled) + n, dict(_BLANK), dropped=False) for n in range(1, blank + 1)]
     return Correcting(
-        name=str((posted or {}).get("change_name", "")),
+        name=_text(posted, "change_name"),
         masked=mask_name(content["name"]),
-        account_kind=str((posted or {}).get("change_account_kind", "")) if typed else content["account_kind"],
+        account_kind=_text(posted, "change_account_kind") if typed else content["account_kind"],
         rows=[Row(number, row.values, row.dropped, row.problems) for number, row in enumerate(filled, start=1)],
         kinds=list(KINDS.items()),
         account_kinds=list(ACCOUNT_KINDS),

@@ -80,7 +80,7 @@ def _ask(
 ) -> HttpResponse:
     """The page that asks. After a refusal it keeps what was typed; when somebody else was faster it asks to reload."""
     move, stale = offer.declared.move, refusal is not None and refusal.code == "J-STALE"
-    asked = widgets(case, move, request.POST if request.method == "POST" else None, refusal)
+    asked = widgets(case, move, request.POST, refusal)
     context: dict[str, Any] = {
         "case": case,
         "name": mask_name(case.name),

@@ -144,8 +144,9 @@ def because_due(case: TransferCase, clock: Clock) -> Named:
     switch = SWITCHES[CLOCK_SWITCH[clock.kind]]
     pinned = case.inbound_policy_id if clock.side == Side.IN else case.outbound_policy_id
     editions = pinned_policy(pinned).sources if pinned is not None else ()
-    documents = calendar_of(clock).document_numbers
     start, last, n = local_date(clock.started_at), clock.due_on, clock.budget
+    sources = [source for source in calendar_of(clock).sources if start.year <= source.year <= last.year]
+    documents = list(dict.fromkeys(source.document_number for source in sources))
     zh = [f"自{start}起（当日不计）{n}个工作日，最后一日为{last}"]
     en = [f"{n} working days from {start}, that day not counted: the last one is {last}"]
     if clock.paused_days:

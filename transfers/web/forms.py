@@ -70,8 +70,8 @@ class ManyFilesField(forms.FileField):
 
 
 def _version() -> forms.IntegerField:
-    """The version of the case that was shown."""
-    return forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    """The version of the case that was shown. Without an id: a page may hold several of these forms."""
+    return forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput(attrs={"id": False}))
 
 
 class SupplementForm(forms.Form):
