@@ -107,7 +107,7 @@ def _pause_some(dataset: Dataset, day: date) -> int:
     begun = day - timedelta(days=14)
     pause, resume = dataset.accepted_at - timedelta(days=13), dataset.accepted_at - timedelta(days=1)
     tally, due_on = recount(calendar, budget=10, begun=begun, history=[("pause", pause), ("resume", resume)])
-    given = {
+    given: dict[str, Any] = {
         "one_in": ONE_IN, "started": dataset.accepted_at - timedelta(days=14), "used": tally.used,
         "paused": tally.paused, "until": tally.until, "due_on": due_on, "due_at": due_instant(due_on),
         "pause": pause, "resume": resume,

@@ -270,9 +270,13 @@ def test_a_notice_loaded_meanwhile_is_not_undone_by_one_who_remembers_the_old(wo
 
 def test_clocks_from_before_there_were_editions_are_stamped_and_nothing_else(world):
     case = world.accepted()
+    again = world.carry(world.accepted(2), "claim_out")
+    again = world.take(again, "request_supplement", world.out_handler, now=at("06-04", "16:00"), **ASK)
+    again = world.take(again, "provide_supplement", person_actor(again), now=at("06-08", "10:00"), note="已重新上传")
     Clock.objects.update(calendar=None)
-    assert recompute(now=MONDAY) == Recomputed(clocks=1)
+    assert recompute(now=at("06-08", "11:00")) == Recomputed(clocks=2)
     assert (moves(case), out(case).generation) == ([], 1)
+    assert (moves(again), out(again).generation) == ([], 2), "counted from its events it is what it was"
 
 
 # --- the preview ------------------------------------------------------------------------------------------

@@ -38,7 +38,9 @@ class Clock(models.Model):
     area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+")
     agency = models.ForeignKey("transfers.Agency", models.PROTECT, related_name="+")
     generation = models.PositiveSmallIntegerField(default=1)
-    calendar = models.ForeignKey("transfers.CalendarEdition", models.PROTECT, null=True, related_name="+", db_index=False)
+    calendar = models.ForeignKey(
+        "transfers.CalendarEdition", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     budget = models.PositiveSmallIntegerField(_("Limit (working days)"))
     used = models.PositiveSmallIntegerField(_("Working days used"), default=0)
     paused_days = models.PositiveSmallIntegerField(_("Working days paused"), default=0)

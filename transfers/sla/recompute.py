@@ -391,9 +391,9 @@ def _store_clocks(clocks: Sequence[Clock]) -> None:
 
 
 def _store_events(events: Sequence[CaseEvent]) -> None:
-    fields = [field for field in CaseEvent._meta.local_concrete_fields if not field.primary_key]
-    columns = {field.column: str(field.db_type(connection)) for field in fields}
-    rows = [{field.column: getattr(event, field.attname) for field in fields} for event in events]
+    fields = {str(f.column): f for f in CaseEvent._meta.local_concrete_fields if not f.primary_key}
+    columns = {name: str(field.db_type(connection)) for name, field in fields.items()}
+    rows = [{name: getattr(event, field.attname) for name, field in fields.items()} for event in events]
     names = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor:
         cursor.execute(
