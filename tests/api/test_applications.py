@@ -58,7 +58,7 @@ def test_a_refusal_gives_every_reason_with_its_remedy(caller):
     response = caller.file(application())
     body = response.json()
     assert (response.status_code, body["state"]) == (201, "NOT_ACCEPTED")
-    assert [f["code"] for f in body["failures"]] == ["V-O-01", "V-O-03"]
+    assert [f["code"] for f in body["failures"]] == ["V-O-01", "V-O-03", "V-I-04"]
     assert all(f["remedy"]["zh"] and f["remedy"]["en"] for f in body["failures"])
     assert body["limit"] is None
 
@@ -80,7 +80,7 @@ def test_a_registry_that_does_not_answer_is_no_refusal(caller, monkeypatch, time
         early = caller.file(application())
         assert (early.status_code, early.json()["state"]) == (200, "SUBMITTED")
         waiting = TransferCase.objects.get()
-        assert len(asked) == 1
+        assert asked == ["450100", "330100"], "each area once"
         assert (waiting.version, waiting.precheck_at) == (first.version, first.precheck_at)
     # One when it is due finishes it.
     time_machine.shift(timedelta(minutes=intake.RETRY_MINUTES[0], seconds=1))
