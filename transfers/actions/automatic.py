@@ -13,12 +13,11 @@ from transfers.models import TransferCase
 from transfers.places import same_province
 from transfers.policies import applying
 from transfers.rules.errors import Refusal
+from transfers.rules.policy import mode_inside
 from transfers.rules.routes import State
 
 log = structlog.get_logger(__name__)
 AGAIN = timedelta(minutes=30)
-# From the slowest to the fastest.
-_MODES = ("normal", "no_review", "automatic")
 _NEXT = {State.ACCEPTED: "auto_out", State.INFO_SENT: "auto_in"}
 _FASTER = ("J-STALE", "J-NOT-NOW")
 
@@ -27,8 +26,7 @@ def mode_between(outbound_area: str, inbound_area: str, on: date) -> str:
     """The `in_province_mode` of a move inside one province: what both areas allow. Across provinces always normal."""
     if not same_province(outbound_area, inbound_area):
         return "normal"
-    modes = {applying(area, on).policy.in_province_mode for area in (outbound_area, inbound_area)}
-    return next(mode for mode in _MODES if mode in modes)
+    return mode_inside(applying(outbound_area, on).policy, applying(inbound_area, on).policy)
 
 
 def carries_itself(case: TransferCase, on: date) -> bool:

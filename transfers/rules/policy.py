@@ -715,6 +715,15 @@ def _called(name: str) -> Named:
     return SWITCHES[name].named if name in SWITCHES else Named(name, name)
 
 
+# From the slowest to the fastest.
+_MODES = ("normal", "no_review", "automatic")
+
+
+def mode_inside(outbound: Policy, inbound: Policy) -> str:
+    """The `in_province_mode` of a move inside one province: the slower of the two, as both areas must allow it."""
+    return min(outbound.in_province_mode, inbound.in_province_mode, key=_MODES.index)
+
+
 def resolve(layers: Sequence[Mapping[str, Any]]) -> Policy:
     """The policy that results from `layers`, the widest area first. Raises PolicyError with all problems.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transfers.rules.parties import Named
-from transfers.rules.policy import SWITCHES, Policy, worded
+from transfers.rules.policy import SWITCHES, Policy, mode_inside, worded
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,20 @@ def promises(*, outbound: Policy, inbound: Policy, same_province: bool) -> list[
 
 def _limits(outbound: Policy, inbound: Policy, same_province: bool) -> list[Promise]:
     found = []
-    if same_province and inbound.in_province_mode != "normal":
-        automatic = inbound.in_province_mode == "automatic"
+    mode = mode_inside(outbound, inbound) if same_province else "normal"
+    if mode != "normal":
         text = (
             Named(
                 "省内转移免申即享：在转入地参保后自动转移，不用申请。",
                 "Inside the province the transfer starts by itself once you are enrolled in the new area; "
                 "you need not apply.",
             )
-            if automatic
+            if mode == "automatic"
             else Named(
                 "省内转移提出申请后免审核办理。", "Inside the province the transfer needs no review once applied for."
             )
         )
-        found.append(Promise(LIMITS, text, (("in", "in_province_mode"),)))
+        found.append(Promise(LIMITS, text, (("out", "in_province_mode"), ("in", "in_province_mode"))))
     out_days, in_days = _days(outbound.out_days), _days(inbound.in_days)
     found.append(
         Promise(
