@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.urls import reverse
 
 from tests.admin.conftest import address
 from tests.world import MONDAY
 from transfers.actions import papers
-from transfers.documents.sheet import read_sheet
-from transfers.models import AccessEvent, Paper
+from transfers.documents.seal import seal
+from transfers.documents.sheet import content_for, digest_of, read_sheet
+from transfers.models import AccessEvent, CaseEvent, Paper, Sheet
+from transfers.registry import registry_for
 
 
 def test_both_agencies_fetch_papers_and_the_sheet_as_a_file_that_can_be_read_back(world, signed_in):
@@ -28,7 +31,7 @@ def test_both_agencies_fetch_papers_and_the_sheet_as_a_file_that_can_be_read_bac
     assert AccessEvent.objects.filter(case=case, kind="download", user=world.in_handler).count() == 1
     file = client.get(address("sheet", case.pk, 1)).content
     assert json.loads(file)["form"] == "jiexu-sheet-1"
-    assert read_sheet(file, case=case, now=MONDAY)["months_total"] == 72
+    assert read_sheet(file, case=case, now=MONDAY).content["months_total"] == 72
     assert client.get(address("sheet", case.pk, 2)).status_code == 404
     stranger = signed_in(world.stranger)
     for where in (address("issued", case.pk, paper.pk), address("sheet", case.pk, 1)):
@@ -78,3 +81,35 @@ def test_waiting_papers_show_in_the_health_of_the_system(world):
     assert papers.oldest_waiting(now=MONDAY) == 0.0
     papers.make_waiting(now=MONDAY)
     assert papers.oldest_waiting(now=MONDAY) is None
+
+
+def test_a_sealed_sheet_from_outside_is_prepared_when_it_says_what_the_record_says(world, signed_in):
+    case = world.carry(world.accepted(), "claim_out")
+    facts = registry_for(world.out).facts(case.person, world.out)
+    content = content_for(case, facts, handler="外部系统", now=MONDAY)
+    client = signed_in(world.out_handler)
+    assert address("import", case.pk) in client.get(address("change", case.pk)).content.decode()
+
+    def sent(said, *, who=client, version=case.version, **other):
+        digest = digest_of(said)
+        file = {"form": "jiexu-sheet-1", "version": 1, "content": said, "digest": digest}
+        file |= {"seal": seal(digest=digest, agency_code=world.out, now=MONDAY), **other}
+        upload = SimpleUploadedFile("sheet.json", json.dumps(file).encode())
+        return who.post(address("import", case.pk), {"version": version, "file": upload})
+
+    for wrong, place in (
+        ({**content, "balance_fen": 1}, "content.balance_fen"),
+        ({**content, "months_total": 73}, "content.months_total"),
+        ({**content, "outbound_area": "450200"}, "content.outbound_area"),
+    ):
+        answer = sent(wrong)
+        assert answer.status_code == 400
+        assert place in answer.content.decode()
+    assert "digest" in sent(content, digest="0" * 64).content.decode()
+    assert sent(content, version=1).status_code == 409
+    assert sent(content, who=signed_in(world.out_reviewer)).status_code == 403
+    assert not Sheet.objects.exists()
+    assert sent(content).status_code == 302
+    assert Sheet.objects.get(case=case).content["months_total"] == 72
+    kept = CaseEvent.objects.get(case=case, name="sheet_file")
+    assert kept.data["seal"]["digest"] == digest_of(content)

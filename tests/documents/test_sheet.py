@@ -158,8 +158,8 @@ def test_months_paid_in_two_areas_or_also_deemed_count_once_and_are_no_overlap()
 
 def test_a_sealed_file_of_this_case_is_taken() -> None:
     data = sheet_file()
-    assert read_sheet(json.dumps(data, ensure_ascii=False).encode(), case=CASE, now=NOW) == content()
-    assert read_sheet(data, case=CASE, now=NOW) == content()
+    assert read_sheet(json.dumps(data, ensure_ascii=False).encode(), case=CASE, now=NOW).content == content()
+    assert read_sheet(data, case=CASE, now=NOW).content == content()
 
 
 def test_every_problem_is_listed_by_its_place() -> None:

@@ -39,6 +39,7 @@ class CaseAdmin(ModelAdmin):
             path("<int:pk>/papers/<int:paper>/", view(papers.download_view), name=name("paper")),
             path("<int:pk>/issued/", view(require_POST(issued.issue_view)), name=name("issue")),
             path("<int:pk>/issued/<int:paper>/", view(issued.download_view), name=name("issued")),
+            path("<int:pk>/sheets/", view(require_POST(issued.import_view)), name=name("import")),
             path("<int:pk>/sheets/<int:version>.json", view(issued.sheet_view), name=name("sheet")),
             path("<int:pk>/national/", view(national.download_view), name=name("national")),
         ]

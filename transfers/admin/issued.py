@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from transfers.access import find_case
-from transfers.actions import papers
+from transfers.actions import papers, sheetfile
 from transfers.admin.casepage import show
 from transfers.admin.pages import actor_of, page
-from transfers.documents.sheet import write_sheet
+from transfers.admin.steps import version_of
+from transfers.documents.sheet import FILE_MAX, write_sheet
 from transfers.models import Sheet
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.papers import PaperKind
@@ -54,6 +55,21 @@ def sheet_view(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{case.number}-sheet-{version}.json"'
     response["Cache-Control"] = "no-store, private"
     return response
+
+
+def import_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """Prepare the sheet from a sealed file of the outbound agency's own system; what is wrong is listed by place."""
+    actor = actor_of(request)
+    upload = request.FILES.get("file")
+    try:
+        data = upload.read(FILE_MAX + 1) if upload is not None else b""
+        sheetfile.prepare_from(actor, pk, data, version=version_of(request.POST.get("version", "")))
+    except Refusal as error:
+        if error.http_status == 404:
+            raise
+        return show(request, find_case(actor, pk=pk), refusal=error, status=error.http_status)
+    messages.success(request, _("The sheet has been read and prepared; it waits for its review."))
+    return HttpResponseRedirect(reverse("admin:transfers_transfercase_change", args=[pk]))
 
 
 def queue_view(request: HttpRequest) -> HttpResponse:

@@ -216,8 +216,16 @@ def write_sheet(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def read_sheet(data: bytes | str | Mapping[str, Any], *, case: TransferCase, now: datetime) -> dict[str, Any]:
-    """The content of a sheet that the outbound side of `case` sent, after everything about it has been checked.
+@dataclass(frozen=True, slots=True)
+class ReadSheet:
+    """A sheet from outside that has been checked: its content, and the seal that verified."""
+
+    content: dict[str, Any]
+    seal: dict[str, Any]
+
+
+def read_sheet(data: bytes | str | Mapping[str, Any], *, case: TransferCase, now: datetime) -> ReadSheet:
+    """A sheet that the outbound side of `case` sent, after everything about it has been checked.
 
     Checked are the form, that periods and totals can be true and agree, that it is this case's (number, areas,
     schemes, person), digest and seal. Refuses with J-SHEET-FIELDS, which lists every problem by its place.
@@ -234,7 +242,7 @@ def read_sheet(data: bytes | str | Mapping[str, Any], *, case: TransferCase, now
         problems |= _of_seal(parsed, content, case, problems)
     if problems:
         raise sheet_refusal(problems)
-    return dict(parsed["content"])
+    return ReadSheet(dict(parsed["content"]), dict(parsed["seal"]))
 
 
 def _parse(data: bytes | str) -> Mapping[str, Any]:
