@@ -11,6 +11,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transfers.documents.caseform import CaseFile, parse, read_json, schema
 from transfers.rules.errors import Refusal
@@ -133,3 +135,33 @@ def test_what_is_no_case_at_all(data: Any) -> None:
 def test_what_is_no_json(text: str) -> None:
     with pytest.raises(Refusal, match="J-JSON"):
         read_json(text)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+PLACES = [
+    *("today", "person", "person.name", "person.identity_number", "application", "outbound", "outbound.enrolments"),
+    *("outbound.enrolments.0", "outbound.enrolments.0.valid_from", "outbound.periods", "outbound.periods.0"),
+    *("outbound.periods.0.from", "outbound.periods.0.months", "outbound.totals", "outbound.account", "inbound.policy"),
+    *("inbound.policy.values", "inbound.policy.values.ladder", "inbound.policy.values.year_end_freeze", "in_window"),
+]
+
+
+@given(st.sampled_from(PLACES), PLAIN)
+def test_anything_at_any_place_gets_an_answer(path: str, value: Any) -> None:
+    data = example()
+    data["inbound"]["policy"] = {"document_number": "丙号", "values": {"out_days": 5}}
+    *parents, last = path.split(".")
+    target: Any = data
+    for part in parents:
+        target = target[int(part)] if part.isdigit() else target[part]
+    target[int(last) if last.isdigit() else last] = value
+    told = None
+    try:
+        parse(data, today=TODAY)
+    except Refusal as error:
+        told = error
+    assert told is None or (told.code == "J-INPUT" and told.details["fields"])
