@@ -325,7 +325,8 @@ def advise_on(
     """`advise`, its months read off what both areas know.
 
     The first inbound month is the first one paid there after the last one outbound, else the month in which the inbound
-    enrolment begins, or is to begin. A resident enrolment that was made in the year still covered outbound goes on with the next year.
+    enrolment begins, or is to begin. A resident enrolment made in the year that is still covered outbound goes on with
+    the next year.
     """
     there = [p for p in outbound.periods if p.scheme == outbound_scheme]
     last_paid = last_counted(there)
