@@ -1,0 +1,41 @@
+"""Two workers meet on one paper: it is made once. Without the lock both would make it, and the database refuses one."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError
+
+from tests.concurrency.racing import SHORT, WAIT, Meeting, at_once
+from tests.world import MONDAY
+from transfers.actions import papers
+from transfers.documents.papers import store
+from transfers.models import Paper
+from transfers.models.guards import GuardedQuerySet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_paper_is_made_once(world, monkeypatch, settings, tmp_path, guarded):
+    settings.UPLOAD_DIR = tmp_path
+    case = world.carry(world.accepted(), "approve_out")
+    paper = Paper.objects.get(case=case, kind="sheet")
+    meeting, kept, keep, said_by = Meeting(timeout=SHORT if guarded else WAIT), [], store.keep, papers.said_by
+    if not guarded:
+        monkeypatch.setattr(GuardedQuerySet, "select_for_update", lambda self, **options: self)
+
+    def said_after_meeting(row):
+        meeting.here()
+        return said_by(row)
+
+    def counted(pdf):
+        kept.append(pdf)
+        return keep(pdf)
+
+    monkeypatch.setattr(papers, "said_by", said_after_meeting)
+    monkeypatch.setattr(papers.store, "keep", counted)
+    outcomes = at_once(*[lambda: papers.make(paper.pk, now=MONDAY)] * 2)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, DatabaseError)]
+    assert (len(kept), len(refused), meeting.met) == ((1, 0, False) if guarded else (2, 1, True))
+    issued = Paper.objects.get(pk=paper.pk)
+    assert store.fetch(issued.sha256) in kept
