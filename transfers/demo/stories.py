@@ -54,7 +54,7 @@ WORDS = {
     "reopen": {"reason": "C-06", "note": "办结后发现姓名有误。"},
 }
 # What a step says beside reason and note. The name is corrected by one character that marks it as corrected.
-DATA = {
+DATA: dict[str, dict[str, object]] = {
     "raise_query": {"items": [{"field": "name", "note": "转入地登记的姓名多一个字"}]},
     "prepare_correction": {"changes": {"name": "演示更正"}},
 }

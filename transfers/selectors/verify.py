@@ -225,6 +225,7 @@ def _elapsed(now: datetime) -> Iterator[tuple[str, Named]]:
 def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
     """By the edition of the calendar that the clock counts by: a later one does not judge what was decided then."""
     calendar, case = calendar_of(clock), clock.case
+    due_at: datetime | None
     if clock.area_id in (case.outbound_area_id, case.inbound_area_id):
         policy = policy_of(case, clock.side)
         start, due_at = begun_on(clock, policy, calendar), due_instant(clock.due_on, policy.close_of_business)

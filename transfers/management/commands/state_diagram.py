@@ -103,11 +103,12 @@ def _state_table() -> str:
         clocks = ", ".join(f"{kind.value} {_RUNS[running]}" for kind, running in info.clocks.items())
         mark = " ■" if info.terminal else ""
         acts = "" if info.terminal else f"{info.acts.named.zh} {info.acts.value}" if info.acts else "*"
-        rows.append((f"`{state.value}`{mark}", info.zh, info.en, f"{info.public.zh} · {info.public.en}", acts, clocks))
+        public = f"{info.public.zh} · {info.public.en}"
+        rows.append((f"`{state.value}`{mark}", info.zh, info.en, public, acts, clocks))
     return _table(("state", "中文", "English", "public line", "must act", "clocks"), rows) + (
-        "\n\n■ ends the case. While only money is outstanding (`RELATION_DONE`), the side that must act is the money's. "
-        "\\* in `MANUAL_CHECK` the side whose registry is silent; in `WITHDRAW_REQUESTED` the side that had the case, whose "
-        "other clocks rest meanwhile."
+        "\n\n■ ends the case. While only money is outstanding (`RELATION_DONE`), that is the money's side. "
+        "\\* in `MANUAL_CHECK` the side whose registry is silent; in `WITHDRAW_REQUESTED` the side that had the case, "
+        "whose other clocks rest meanwhile."
     )
 
 
