@@ -1,4 +1,4 @@
-"""Takes the README's two pictures from the demonstration, by the same clicks as a person's.
+"""Takes the pictures of README.md and docs/routes.md from the demonstration, by the same clicks as a person's.
 
 With `./dev run` going in another terminal:
 
@@ -52,6 +52,54 @@ def console(browser: Browser, address: str) -> tuple[str, str]:
 def in_time(page: Page) -> Locator:
     """The row of the worklist that is due next and not overdue."""
     return page.get_by_test_id("row").filter(has=page.locator(".jx-soon, .jx-calm, .jx-today")).first
+
+
+def routes(browser: Browser, address: str) -> None:
+    """The odd routes: what each side is shown, and what it is asked."""
+    page = browser.new_page(base_url=address, locale="zh-CN", viewport={"width": 1180, "height": 900})
+    asked, card = page.get_by_role("region", name="当前待办"), page.locator(".jx-card").first
+
+    def sits(username: str) -> None:
+        page.context.clear_cookies()
+        Desk(page, chromium.Watch()).sign_in(username, PASSWORD)
+
+    def case_in(state: str) -> None:
+        page.goto(f"/console/transfers/transfercase/?shelf=ours&state={state}")
+        page.get_by_test_id("row").first.get_by_role("link").click()
+
+    def step(name: str) -> None:
+        others = page.get_by_test_id("others")
+        if others.locator(f"[data-step={name}]").count():
+            others.locator("summary").click()
+        page.locator(f"[data-step={name}]").click()
+
+    sits("nanning.colleague")
+    case_in("IN_QUERY")
+    shoot(page, page.get_by_role("heading", name="信息表").locator("xpath=.."), "route-doubt")
+    step("prepare_correction")
+    shoot(page, card, "route-correction")
+    case_in("REOPENED")
+    shoot(page, asked, "route-reopened")
+    case_in("WITHDRAW_REQUESTED")
+    shoot(page, asked, "route-withdrawal")
+    sits("hangzhou.reviewer")
+    case_in("QUERY_REVIEW")
+    step("approve_correction")
+    shoot(page, card, "route-difference")
+    sits("hangzhou.handler")
+    page.goto("/console/transfers/transfercase/?shelf=waiting&state=RETURNED")
+    page.get_by_test_id("row").first.get_by_role("link").click()
+    shoot(page, asked, "route-returned")
+    sits("nanning.lead")
+    case_in("ACCEPTED")
+    step("forward")
+    page.get_by_label("缩小统筹区范围").fill("柳州")
+    shoot(page, card, "route-forward")
+    page.goto("/console/transfers/transfercase/?shelf=open&state=OUT_PROCESSING")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_test_id("reassign").click()
+    shoot(page, card, "route-reassign")
 
 
 def look_up(browser: Browser, address: str, messages: Path, number: str, tail: str) -> None:
@@ -146,6 +194,7 @@ def main() -> None:
     with chromium.started(path) as browser:
         number, tail = console(browser, address)
         look_up(browser, address, messages, number, tail)
+        routes(browser, address)
 
 
 if __name__ == "__main__":
