@@ -10,7 +10,10 @@ from typing import Any
 
 from django.db import connection
 
+from tests.world import MONDAY
+from transfers.actions import perform
 from transfers.models import TransferCase
+from transfers.rules.errors import Refusal
 
 WAIT = 20
 SHORT = 0.7
@@ -70,3 +73,25 @@ def after_reading_the_case(monkeypatch: Any, meeting: Meeting, *, guarded: bool)
             queryset = type(TransferCase.objects.all())
             patch.setattr(queryset, "select_for_update", lambda self, **options: self)
         yield
+
+
+def race(
+    monkeypatch: Any, case: TransferCase, *steps: tuple[str, Any, dict[str, Any]], guarded: bool = True
+) -> list[Any]:
+    """Both take their step on the version that both were shown."""
+    meeting = Meeting(timeout=SHORT if guarded else WAIT)
+
+    def attempt(name: str, actor: Any, more: dict[str, Any]) -> Any:
+        return lambda: perform(case.pk, name, actor, version=case.version, now=MONDAY, **more)
+
+    with after_reading_the_case(monkeypatch, meeting, guarded=guarded):
+        outcomes = at_once(*(attempt(*step) for step in steps))
+    assert meeting.met is not guarded, "the lock must keep the second out, and nothing else may"
+    return outcomes
+
+
+def one_won(outcomes: list[Any], *, code: str = "J-STALE") -> Refusal:
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert len(refused) == len(outcomes) - 1, outcomes
+    assert all(isinstance(error, Refusal) and error.code == code for error in refused), refused
+    return refused[0]

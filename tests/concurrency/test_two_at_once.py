@@ -11,10 +11,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection
 
 from notifications.models import Letter
-from tests.concurrency.racing import SHORT, WAIT, Meeting, after_reading_the_case, at_once
+from tests.concurrency.racing import Meeting, at_once, one_won, race
 from tests.world import MONDAY, World, application, person, user
 from transfers.access import SYSTEM, actor_for, person_actor
-from transfers.actions import intake, perform
+from transfers.actions import intake
 from transfers.actions.intake import apply, clean, decide, submit
 from transfers.models import CaseEvent, Clock, LedgerTransaction, PersonalAccount, TransferCase
 from transfers.rules.errors import Refusal
@@ -27,26 +27,6 @@ RECEIPT = {"received_yuan": "3456.78", "bank_reference": "TEST-0001"}
 
 def second(world: World, side: str, *roles: Role) -> Any:
     return user(f"{side}_second", world.out if side == "out" else world.into, roles)
-
-
-def race(monkeypatch: Any, case: TransferCase, *steps: tuple[str, Any, dict[str, Any]], guarded: bool = True) -> Any:
-    """Both take their step on the version that both were shown."""
-    meeting = Meeting(timeout=SHORT if guarded else WAIT)
-
-    def attempt(name: str, actor: Any, more: dict[str, Any]) -> Any:
-        return lambda: perform(case.pk, name, actor, version=case.version, now=MONDAY, **more)
-
-    with after_reading_the_case(monkeypatch, meeting, guarded=guarded):
-        outcomes = at_once(*(attempt(*step) for step in steps))
-    assert meeting.met is not guarded, "the lock must keep the second out, and nothing else may"
-    return outcomes
-
-
-def one_won(outcomes: list[Any], *, code: str = "J-STALE") -> Refusal:
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-    assert len(refused) == len(outcomes) - 1, outcomes
-    assert all(isinstance(error, Refusal) and error.code == code for error in refused), refused
-    return refused[0]
 
 
 def reviewed(world: World) -> tuple[TransferCase, list[tuple[str, Any, dict[str, Any]]]]:
@@ -126,6 +106,7 @@ def test_money_without_lock_and_ledger_key_would_be_credited_twice(committed, mo
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE transfers_ledgertransaction DROP CONSTRAINT ledger_kind_once")
         cursor.execute("DROP INDEX event_one_per_move")
+        cursor.execute("ALTER TABLE transfers_paper DROP CONSTRAINT paper_ordered_once")
         cursor.execute("ALTER TABLE transfers_transfercase DISABLE TRIGGER USER")
     try:
         outcomes = race(monkeypatch, case, *steps, guarded=False)
@@ -140,6 +121,9 @@ def test_money_without_lock_and_ledger_key_would_be_credited_twice(committed, mo
             cursor.execute("ALTER TABLE transfers_transfercase ENABLE TRIGGER USER")
             cursor.execute(
                 "ALTER TABLE transfers_ledgertransaction ADD CONSTRAINT ledger_kind_once UNIQUE (case_id, kind)"
+            )
+            cursor.execute(
+                "ALTER TABLE transfers_paper ADD CONSTRAINT paper_ordered_once UNIQUE (case_id, version, kind)"
             )
             cursor.execute(
                 "CREATE UNIQUE INDEX event_one_per_move ON transfers_caseevent (case_id, version) "

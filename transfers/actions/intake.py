@@ -293,9 +293,15 @@ def _wait_for(case: TransferCase, silent: list[str], now: datetime) -> TransferC
     return _settle(case, "defer", data, now)
 
 
+def hold_person(case: TransferCase) -> None:
+    """Wait until nobody else decides whether the person has a transfer under way; held until the transaction ends."""
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=case.person_id)
+
+
 @effect("accept")
 def accept(context: Context) -> Effect:
     """What the move means for benefits as things stand now stays with the acceptance."""
+    hold_person(context.case)
     return Effect({"advice": context.step.data["advice"]})
 
 

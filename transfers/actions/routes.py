@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from transfers.access import claimers
 from transfers.actions.effects import Context, Effect, Next, effect
-from transfers.actions.intake import agency_at, failures_of
-from transfers.models import MOVES, TransferCase
+from transfers.actions.intake import agency_at, failures_of, hold_person, open_case_of
+from transfers.models import MOVES
 from transfers.places import furnish
 from transfers.policies import applying
 from transfers.registry import ask
@@ -98,11 +98,8 @@ def _require_money_here(context: Context) -> None:
 @effect("reopen")
 def reopen(context: Context) -> Effect:
     """An error found after the end; not while the person has another transfer under way."""
-    other = (
-        TransferCase.objects.filter(person=context.case.person, accepted_at__isnull=False, closed_at__isnull=True)
-        .values_list("number", flat=True)
-        .first()
-    )
+    hold_person(context.case)
+    other = open_case_of(context.case.person)
     if other:
         raise refusal("J-OTHER-OPEN", number=other)
     return Effect()
