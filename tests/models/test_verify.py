@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from tests.sla.days import at
-from tests.world import World, application, user
+from tests.world import MONDAY, World, application, person, user
+from transfers import memory
 from transfers.access import SYSTEM, actor_for, person_actor
-from transfers.actions.intake import apply
+from transfers.actions import intake
+from transfers.actions.intake import apply, clean, submit
 from transfers.actions.sweep import sweep
-from transfers.models import Enrolment, TransferCase
+from transfers.models import Clock, ContributionPeriod, Enrolment, PersonalAccount, Policy, TransferCase
 from transfers.rules.parties import Channel, Role
 from transfers.selectors.verify import INVARIANTS, problems
 
@@ -119,6 +122,96 @@ CONTROLS = [
 def test_what_is_broken_behind_the_door_is_found(world, invariant, state, sql, also):
     case = honest(world, state)
     assert broken(sql, case.pk) == {invariant, *also}
+
+
+RIGHT = {"periods": [{"from": "2020-05", "to": "2026-03", "kind": "actual", "area": "450100"}]}
+DOUBT = {"reason": "C-01", "note": "月数不符", "data": {"items": [{"field": "sheet", "note": "请核对"}]}}
+
+
+def odd_routes(world: World) -> dict[str, TransferCase]:
+    """One case each at rest on an odd route, by the name of its state or of what is odd about it."""
+    take = world.take
+    asked = {"reason": "W-01", "note": "暂不转移"}
+    case = world.carry(world.accepted(1), "claim_out")
+    cases = {"RETURNED": take(case, "return_soft", world.out_lead, reason="R-01", note="又参保")}
+    case = world.carry(world.accepted(2), "claim_out")
+    cases["WITHDRAW_REQUESTED"] = take(case, "request_withdrawal", person_actor(case), **asked)
+    case = world.carry(world.accepted(3), "approve_out")
+    case = take(case, "request_withdrawal", person_actor(case), **asked)
+    cases["RELEASED"] = take(case, "grant_withdrawal", world.in_handler)
+    cases["IN_QUERY"] = take(world.carry(world.accepted(4), "claim_in"), "raise_query", world.in_handler, **DOUBT)
+    case = take(world.carry(world.accepted(5), "claim_in"), "raise_query", world.in_handler, **DOUBT)
+    case = take(case, "prepare_correction", world.out_handler, note="误录", data={"changes": RIGHT})
+    cases["corrected"] = take(case, "approve_correction", world.out_reviewer)
+    # Inside a province whose balances stay where they are.
+    Policy.objects.create(
+        area_id="450000",
+        version=90,
+        valid_from="2026-01-01",
+        document_number="测试",
+        values={"in_province_fund": "keep"},
+        published_at=MONDAY,
+    )
+    memory.forget()
+    person(6, into="450200")
+    case = apply(application(6, into="450200"), SYSTEM, channel=Channel.ONLINE, now=MONDAY)
+    cases["KEPT"] = world.carry(case, "approve_out")
+    # Forwarded, after a limit of its own had run where it was.
+    case = world.carry(world.accepted(7), "claim_out")
+    case = take(case, "request_supplement", world.out_handler, **ASK)
+    case = take(case, "provide_supplement", person_actor(case), note="已补")
+    for model in (Enrolment, ContributionPeriod, PersonalAccount):
+        model.objects.filter(person=case.person, area="450100").update(area="450200")
+    cases["forwarded"] = take(case, "forward", world.out_lead, reason="R-02", note="在柳州", data={"area": "450200"})
+    person(8)
+    cleaned = clean(application(8), now=MONDAY)
+    case = submit(cleaned, actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
+    silent = {"again_at": LATER, "silent": ["450100"], **intake._pins(case, MONDAY)}
+    cases["MANUAL_CHECK"] = take(case, "ask_by_hand", SYSTEM, data=silent)
+    return cases
+
+
+LATE = "'2026-06-01 11:50+08'"
+ODD = [
+    ("holder", "RETURNED", f"UPDATE {CASE} SET holder_id = outbound_agency_id WHERE id = %s", ()),
+    ("holder", "MANUAL_CHECK", f"UPDATE {CASE} SET precheck_at = NULL WHERE id = %s", ()),
+    ("owner", "WITHDRAW_REQUESTED", f"UPDATE {CASE} SET owner_id = NULL WHERE id = %s", ()),
+    ("closed", "RELEASED", f"UPDATE {CASE} SET auto_at = '2026-07-01' WHERE id = %s", ()),
+    ("clocks", "WITHDRAW_REQUESTED", f"UPDATE {CASE} SET held_state = 'RETURNED' WHERE id = %s", ("owner",)),
+    ("clocks", "IN_QUERY", f"UPDATE {CLOCK} SET status = 'paused', next_at = NULL WHERE case_id = %s "
+     "AND kind = 'CORRECTION'", ("due",)),
+    ("elapsed", "RETURNED", f"UPDATE {CLOCK} SET used = used + 1 WHERE case_id = %s AND kind = 'OUT'", ()),
+    ("elapsed", "forwarded", f"UPDATE {CLOCK} SET used = used + 1 WHERE case_id = %s AND kind = 'SUPPLEMENT'", ()),
+    ("elapsed", "forwarded", f"UPDATE {CLOCK} SET due_at = due_at + interval '1 day' WHERE case_id = %s "
+     "AND kind = 'SUPPLEMENT'", ()),
+    ("swept", "KEPT", f"UPDATE {CASE} SET auto_at = {LATE} WHERE id = %s", ()),
+    ("swept", "MANUAL_CHECK", f"UPDATE {CASE} SET precheck_at = {LATE} WHERE id = %s", ()),
+    ("public_line", "RETURNED", f"UPDATE {EVENT} SET reason = '' WHERE case_id = %s AND name = 'return_soft'", ()),
+    ("four_eyes", "corrected", f"UPDATE {EVENT} e SET actor_id = m.actor_id FROM {EVENT} m WHERE e.case_id = %s "
+     "AND m.case_id = e.case_id AND e.name = 'approve_correction' AND m.name = 'prepare_correction'", ()),
+    ("sheets", "corrected", "DELETE FROM transfers_sheet WHERE case_id = %s AND version = 1", ()),
+    ("conservation", "RELEASED", "DELETE FROM transfers_ledgerentry WHERE transaction_id = (SELECT id FROM "
+     "transfers_ledgertransaction WHERE case_id = %s AND kind = 'release')", ("ledger",)),
+    ("conservation", "KEPT", "UPDATE transfers_remittance SET state = 'CREDITED' WHERE case_id = %s",
+     ("events", "zeroed")),
+    ("settled", "RELEASED", "UPDATE transfers_remittance SET state = 'FROZEN' WHERE case_id = %s",
+     ("events", "conservation", "zeroed")),
+]  # fmt: skip
+
+
+def test_what_is_broken_on_the_odd_routes_is_found(world):
+    """One world for all: each breach is undone before the next."""
+    cases = odd_routes(world)
+    assert problems(now=LATER) == []
+    for invariant, at_rest, sql, also in ODD:
+        with transaction.atomic():
+            found = broken(sql, cases[at_rest].pk)
+            transaction.set_rollback(True)
+        assert found == {invariant, *also}, (invariant, at_rest)
+    due = Clock.objects.get(case=cases["RETURNED"], kind="RETURN").due_at
+    sweep(now=due - timedelta(minutes=1))
+    assert problems(now=due - timedelta(minutes=1)) == []
+    assert f"{cases['RETURNED'].number} lapse" in {p.subject for p in problems(now=due + timedelta(hours=1))}
 
 
 def test_two_open_cases_of_one_person_are_found(world):

@@ -130,7 +130,7 @@ def _closed(now: datetime) -> Iterator[tuple[str, Named]]:
         """
         SELECT number FROM transfers_transfercase
         WHERE state = ANY(%s) AND (closed_at IS NULL OR holder_id IS NOT NULL OR due_at IS NOT NULL
-            OR precheck_at IS NOT NULL) OR state <> ALL(%s) AND closed_at IS NOT NULL ORDER BY id
+            OR precheck_at IS NOT NULL OR auto_at IS NOT NULL) OR state <> ALL(%s) AND closed_at IS NOT NULL ORDER BY id
         """,
         terminal,
         terminal,
