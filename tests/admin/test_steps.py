@@ -51,14 +51,23 @@ def door_allows(case: TransferCase, name: str, who) -> bool:
         return error.code not in NOT_THEIRS
 
 
-@pytest.mark.parametrize("until", [*ROUTE, "request_supplement"])
+DOUBT = {"items": [{"field": "name", "note": "x"}]}
+# A step aside: after which one, by whom, with what.
+ASIDE: dict[str, tuple[str, str, dict[str, object]]] = {
+    "request_supplement": ("claim_out", "out_handler", {"reason": "Q-01", "note": "x"}),
+    "raise_query": ("claim_in", "in_handler", {"reason": "C-06", "note": "x", "data": DOUBT}),
+    "request_withdrawal": ("approve_out", "in_handler", {"reason": "W-01", "note": "x"}),
+}
+
+
+@pytest.mark.parametrize("until", [*ROUTE, *ASIDE])
 def test_offered_is_exactly_what_the_door_allows(world, until):
-    """For every state of the standard route and every kind of person."""
+    """For every state of the standard route, some beside it, and every kind of person."""
     all_roles = user("all_roles", world.out, tuple(Role))
     case = world.accepted()
-    if until == "request_supplement":
-        world.carry(case, "claim_out")
-        case = world.take(case, until, world.out_handler, reason="Q-01", note="x")
+    if until in ASIDE:
+        after, who, given = ASIDE[until]
+        case = world.take(world.carry(case, after), until, getattr(world, who), **given)
     elif until:
         case = world.carry(case, until)
     auditor = user("auditor", world.into, (Role.AUDITOR,))
