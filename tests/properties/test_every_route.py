@@ -10,13 +10,14 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings as configured
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -28,8 +29,9 @@ from tests.sla.days import gone_by
 from tests.world import IN, OUT, application, person, user
 from transfers import memory, registry
 from transfers.access import Actor, ActorKind, actor_for, person_actor
-from transfers.actions import automatic, perform
+from transfers.actions import automatic, door, perform
 from transfers.actions import sweep as sweeping
+from transfers.actions.effects import EFFECTS, Effect
 from transfers.actions.intake import apply
 from transfers.actions.sweep import sweep
 from transfers.models import (
@@ -58,6 +60,7 @@ from transfers.rules.workdays import ZONE
 from transfers.selectors.console import allowed_moves, offer_for, takes_part
 from transfers.selectors.progress import public_status
 from transfers.selectors.verify import problems
+from transfers.sla import clocks
 from transfers.sla import sweep as alarms
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -718,6 +721,45 @@ def test_every_move_is_taken_and_every_state_reached(ready):
         drive(number, goals[::2] if number == 0 else goals)
     assert set(MOVES) - set(TAKEN) == set()
     assert states - set(REACHED) == set()
+
+
+def stride(machine: EveryRoute) -> None:
+    """A short walk past each of the guards below."""
+    rng = Random(1)
+    machine.begin(start=STARTS[0], mode="normal", fund="move", near={}, seed=1)
+    case = machine.fresh(rng)
+    stranger, busy = actor_for(STAFF[-4]), actor_for(STAFF[-1])
+    for name, who in [("claim_out", stranger), ("claim_out", busy), ("prepare_sheet", busy), ("approve_out", busy)]:
+        machine.attempt(machine.case(case.pk), name, who, rng)
+    for goal in ("request_supplement", "release"):
+        machine.pursue(goal, rng)
+        machine.all_is_well()
+
+
+@pytest.mark.parametrize("gone", ["nothing", "four eyes", "roles", "pauses", "reasons", "ledger"])
+def test_a_guard_that_is_gone_is_noticed(ready, monkeypatch, gone):
+    """The control of the machine itself: the same walk, sound, and with one guard taken away."""
+    match gone:
+        case "four eyes":
+            monkeypatch.setattr(door, "check_four_eyes", lambda *_all: None)
+        case "roles":
+            monkeypatch.setattr(door, "acting_agency", lambda _actor, case, _move: case.outbound_agency_id)
+        case "pauses":
+            monkeypatch.setitem(clocks._CHANGES, "pause", lambda *_all: None)
+        case "reasons":
+            monkeypatch.setattr(door, "_clean_reason", lambda _move, _reason: "")
+        case "ledger":
+            monkeypatch.setitem(EFFECTS, "release", lambda _context: Effect())
+    machine = EveryRoute()
+    try:
+        if gone == "nothing":
+            stride(machine)
+            return
+        with pytest.raises((AssertionError, DatabaseError)):
+            stride(machine)
+    finally:
+        with suppress(AssertionError, DatabaseError):
+            machine.teardown()
 
 
 @pytest.mark.timeout(0 if LONG else 180)
