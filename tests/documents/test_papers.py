@@ -28,7 +28,7 @@ from transfers.documents.papers.code import draw, parse
 from transfers.documents.papers.ordering import drafted
 from transfers.documents.papers.saying import as_set, said_by
 from transfers.documents.papers.typesetting import MissingGlyphs, seal_face, typeset
-from transfers.models import CaseEvent, Paper, Sheet
+from transfers.models import MOVES, CaseEvent, Paper, Sheet
 from transfers.rules.errors import Refusal
 from transfers.rules.papers import ORDERED, PAPERS, PaperKind
 
@@ -50,6 +50,15 @@ def _by_file(pdf: bytes) -> Any:
 
 
 # --- what each step orders -----------------------------------------------------------------------
+
+
+def test_papers_are_ordered_by_steps_that_there_are():
+    assert ORDERED.keys() <= MOVES.keys()
+
+
+def test_an_ending_is_told_by_the_agency_that_ended_the_case(world):
+    case = world.take(world.carry(world.accepted(), "claim_in"), "terminate", world.in_lead, reason="W-06", note="重复")
+    assert Paper.objects.get(case=case, kind="ended").agency_id == case.inbound_agency_id
 
 
 def test_the_standard_route_orders_its_papers_and_each_can_be_set(world):

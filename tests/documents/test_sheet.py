@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +14,8 @@ import pytest
 from django.conf import settings
 
 from transfers.documents.seal import seal
-from transfers.documents.sheet import corrected, difference, digest_of, read_sheet
-from transfers.documents.sheetform import SheetFile
+from transfers.documents.sheet import corrected, difference, digest_of, periods_of, read_sheet
+from transfers.documents.sheetform import SheetFile, impossible, rows_of
 from transfers.documents.sheetschema import schema
 from transfers.rules.errors import Refusal
 from transfers.rules.workdays import ZONE
@@ -245,3 +245,17 @@ def test_the_published_schema_is_the_one_that_is_read_by() -> None:
         assert not judge.is_valid(broken)
     for other in ({"balance_fen": -1}, {"extra": 1}, {"months_total": "72"}, {"account_kind": "4"}, {"name": ""}):
         assert not judge.is_valid({**good, "content": content(**other)})
+
+
+def test_service_keeps_its_ground_through_a_correction() -> None:
+    rows = [
+        {"from": "2010-12", "to": "2012-11", "kind": "deemed", "area": "450100", "ground": "military"},
+        {"from": "2013-01", "to": "2020-12", "kind": "actual", "area": "450100"},
+    ]
+    before = {**sheet_file()["content"], "periods": rows_of(rows)}
+    plain = [{name: value for name, value in row.items() if name != "ground"} for row in rows]
+    after = corrected(before, {"periods": [plain[0], {**plain[1], "to": "2020-11"}]})
+    assert [row.get("ground") for row in after["periods"]] == ["military", None]
+    assert [period.ground for period in periods_of(after)] == ["military", ""]
+    wrong = {**before, "periods": rows_of([{**rows[0], "kind": "actual"}, rows[1]])}
+    assert "periods[0].ground" in impossible(wrong, until=date(2026, 6, 1))

@@ -62,7 +62,16 @@ def content_for(case: TransferCase, facts: AreaFacts, *, handler: str, now: date
         "agency_phone": case.outbound_agency.phone,
         "handler": handler,
         "periods": rows_of(
-            [{"from": month_text(p.first), "to": month_text(p.last), "kind": p.kind, "area": p.area} for p in periods]
+            [
+                {
+                    "from": month_text(p.first),
+                    "to": month_text(p.last),
+                    "kind": p.kind,
+                    "area": p.area,
+                    "ground": p.ground,
+                }
+                for p in periods
+            ]
         ),
     }
 
@@ -76,6 +85,7 @@ def periods_of(content: Mapping[str, Any]) -> list[Period]:
             row["kind"],
             row["area"],
             content["outbound_scheme"],
+            ground=row.get("ground", ""),
         )
         for row in content["periods"]
     ]
@@ -170,7 +180,8 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 def corrected(content: Mapping[str, Any], changes: Mapping[str, Any], *, until: date | None = None) -> dict[str, Any]:
     """The content with `changes` made, and its totals counted anew.
 
-    `changes` may set `name`, `account_kind` and `periods` (the whole list, each `{"from", "to", "kind", "area"}`).
+    `changes` may set `name`, `account_kind` and `periods` (the whole list, each `{"from", "to", "kind", "area"}`; rows
+    that stay as they are keep their `ground`).
     `until` is the last day that periods may reach, by default the day of the balance. Refuses with J-SHEET-FIELDS,
     which lists every problem by its place, and with J-SHEET-SAME when nothing would change.
     """
@@ -184,13 +195,18 @@ def corrected(content: Mapping[str, Any], changes: Mapping[str, Any], *, until: 
         raise sheet_refusal(problems)
     after = {**content, **changes}
     if "periods" in changes:
-        after["periods"] = rows_of(changes["periods"])
+        grounds = {_row(row): row["ground"] for row in content["periods"] if "ground" in row}
+        after["periods"] = rows_of([{"ground": grounds.get(_row(row), ""), **row} for row in changes["periods"]])
     if problems := impossible(after, until=until or date.fromisoformat(content["balance_date"])):
         raise sheet_refusal(problems)
     after |= totals_of(periods_of(after))
     if not difference(content, after):
         raise refusal("J-SHEET-SAME")
     return after
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return row["from"], row["to"], row["kind"], row["area"]
 
 
 def sheet_refusal(problems: Problems) -> Refusal:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from transfers.rules.months import Period, month_from_text, month_text, tally
+from transfers.rules.months import DEEMED, Period, impossible_rows, month_from_text, month_text, tally
 from transfers.rules.parties import Named, Scheme
 from transfers.rules.text import has_control
 
@@ -56,6 +56,9 @@ Date = Annotated[Day, AfterValidator(_day)]
 Count = Annotated[int, Field(ge=0, le=1500, description="Whole months")]
 Hex = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
 SchemeCode = Annotated[Literal["310", "390"], Field(description="险种 insutype: 310 职工, 390 城乡居民")]
+Ground = Annotated[
+    Literal["military", ""], Field(description="Why months are deemed: military service, or left out for any other")
+]
 AccountKind = Annotated[
     Literal["1", "2", "3", ""], Field(description="统账类别 hi_type: 1 has a personal account, 2 and 3 have none")
 ]
@@ -75,6 +78,7 @@ class Row(_Form):
     months: Annotated[int, Field(ge=1, le=1500, description="Months of this row, both ends included")]
     kind: Kind
     area: AreaCode
+    ground: Ground = ""
 
 
 class Content(_Form):
@@ -127,6 +131,7 @@ class _CorrectedRow(_Form):
     to: Month
     kind: Kind
     area: AreaCode
+    ground: Ground = ""
 
 
 class Correction(_Form):
@@ -223,6 +228,7 @@ def rows_of(periods: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "months": month_from_text(row["to"]) - month_from_text(row["from"]) + 1,
             "kind": row["kind"],
             "area": row["area"],
+            **({"ground": row["ground"]} if row.get("ground") else {}),
         }
         for number, row in enumerate(periods, start=1)
     ]
@@ -241,26 +247,14 @@ def totals_of(periods: Sequence[Period]) -> dict[str, Any]:
 
 
 def _of_rows(rows: Sequence[Mapping[str, Any]], until: date) -> Problems:
-    problems: Problems = {}
-    seen: list[tuple[int, int, int, str, str]] = []
-    for index, row in enumerate(rows):
-        at, first, last = f"periods[{index}]", month_from_text(row["from"]), month_from_text(row["to"])
-        if "no" in row and row["no"] != index + 1:
-            problems[f"{at}.no"] = Named(f"序号应为{index + 1}", f"it must be {index + 1}")
-        if last > until.year * 12 + until.month - 1:
-            problems[f"{at}.to"] = Named("晚于本月，尚未发生", "it lies in the future")
-        if last < first:
-            problems[f"{at}.from"] = Named("起始月份晚于截止月份", "the period runs backwards")
-            continue
-        if "months" in row and row["months"] != last - first + 1:
-            problems[f"{at}.months"] = Named(
-                f"起止月份之间为{last - first + 1}个月", f"from and to hold {last - first + 1} months"
-            )
-        for other, begins, ends, kind, area in seen:
-            if first <= ends and begins <= last and (kind, area) == (row["kind"], row["area"]):
-                problems[at] = Named(f"与第{other + 1}条时段重叠", f"it overlaps with period {other + 1}")
-                break
-        seen.append((index, first, last, row["kind"], row["area"]))
+    """What cannot be true of the rows; rows not numbered through, and service that is not deemed."""
+    problems = impossible_rows(rows, until=until)
+    for number, row in enumerate(rows, start=1):
+        at = f"periods[{number - 1}]"
+        if row.get("no", number) != number:
+            problems[f"{at}.no"] = Named(f"序号应为{number}", f"it must be {number}")
+        if row.get("ground") and row["kind"] != DEEMED:
+            problems[f"{at}.ground"] = Named("军龄须为视同缴费", "service counts as deemed months")
     return problems
 
 

@@ -105,7 +105,6 @@ ORDERED: dict[str, tuple[PaperKind, ...]] = {
     "approve_out": (K.SHEET, K.OUT_DONE),
     "auto_out": (K.SHEET, K.OUT_DONE),
     "approve_correction": (K.SHEET, K.CORRECTION),
-    "approve_rectification": (K.SHEET, K.CORRECTION),
     "approve_in": (K.IN_CONFIRMED, K.CHANGE),
     "auto_in": (K.IN_CONFIRMED, K.CHANGE),
     "credit_account": (K.CREDITED,),

@@ -20,7 +20,14 @@ from transfers.rules.workdays import last_day_of
 def order(case: TransferCase, events: Iterable[CaseEvent], remittance: Remittance | None, *, now: datetime) -> None:
     """Order the papers of these steps: at most one statement, none where a step calls for no paper."""
     papers = [
-        drafted(case, kind, version=event.version or 0, facts=_facts(case, event, remittance), now=now)
+        drafted(
+            case,
+            kind,
+            version=event.version or 0,
+            facts=_facts(case, event, remittance),
+            now=now,
+            agency_id=event.agency_id if kind is PaperKind.ENDED else None,
+        )
         for event in events
         for kind in ORDERED.get(event.name, ())
     ]
@@ -35,12 +42,15 @@ def drafted(
     version: int,
     facts: dict[str, Any],
     now: datetime,
+    agency_id: int | None = None,
     ordered_by: int | None = None,
 ) -> Paper:
-    """A paper that waits to be made, not saved. Its agency is that of the side that issues its kind."""
-    # A return, an ending or a delay is told by the agency that it happened with.
+    """A paper that waits to be made, not saved. Its agency is `agency_id`, else that of the side that issues its kind.
+
+    An ending is told by the agency that ended the case, a delay by the one that must act.
+    """
     side = case.acts if kind is PaperKind.OVERDUE else kind.info.side
-    agency_id = case.inbound_agency_id if side == Side.IN else case.outbound_agency_id
+    agency_id = agency_id or (case.inbound_agency_id if side == Side.IN else case.outbound_agency_id)
     return Paper(
         case=case,
         kind=kind.value,

@@ -442,11 +442,13 @@ def _return(subject: _Subject) -> list[Block]:
         else "本次申请就此终止；情况改变后，可以重新申请。"
     )
     reason = ALL.get(subject.facts.get("reason", ""))
-    remedy = [f"处理办法：{reason.remedy_zh}"] if reason and reason.remedy_zh else []
+    note = subject.facts.get("note", "")
+    more = [f"说明：{note}"] if note else []
+    more += [f"处理办法：{reason.remedy_zh}"] if reason and reason.remedy_zh else []
     return [
         subject.greeting(),
         _words(f"{subject.opening()}，经转出地核查，因下列原因退回："),
-        {"kind": "list", "items": [[subject.reason, *remedy]]},
+        {"kind": "list", "items": [[subject.reason, *more]]},
         _words(then),
         subject.contact(),
     ]
