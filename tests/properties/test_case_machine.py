@@ -435,7 +435,7 @@ def test_a_case_under_random_hands(settings):
 
 
 _BRIEF = settings(
-    max_examples=8,
+    max_examples=6,
     stateful_step_count=10,
     deadline=None,
     suppress_health_check=list(HealthCheck),
