@@ -37,8 +37,8 @@ class Desk:
 
     @property
     def steps(self) -> Locator:
-        """The steps that this person may take now."""
-        return self.page.get_by_test_id("step")
+        """The steps by which this person may lead the case on; what turns or ends it is apart."""
+        return self.page.locator(".jx-ask > .jx-offers").get_by_test_id("step")
 
     def step(self, name: str) -> Locator:
         return self.page.locator(f"a[data-step={name}]")

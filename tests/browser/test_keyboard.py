@@ -66,7 +66,9 @@ def test_a_step_is_taken_with_the_keyboard_alone(world, window):
     keys.press("Enter")
     expect(heading).to_contain_text("转出办理中")
 
-    # A step that wants a reason out of a list, and a note.
+    # A step among the others, which wants a reason out of a list, and a note.
+    tab_to(page, "[data-testid=others] summary")
+    keys.press("Enter")
     tab_to(page, "[data-step=request_supplement]")
     keys.press("Enter")
     expect(heading).to_have_text("要求补正")

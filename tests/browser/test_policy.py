@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from accounts.models import User
 from notifications.models import Letter
 from tests.browser.access import complaints
-from transfers.models import Agency, Membership, Partner, TransferCase
+from transfers.models import Agency, Membership, Partner, Policy, TransferCase
 
 # Django's own password widget points to a help text that its page leaves out.
 DJANGOS_OWN = "id_password_helptext"
@@ -53,7 +53,8 @@ def test_every_page_of_the_system_administrator(world, window, album):
         row = register.get_queryset(request).order_by("pk").last()
         if row is not None and register.has_view_permission(request, row):
             addresses.append(reverse(f"{name}_change", args=[row.pk]))
-            addresses.append(reverse(f"{name}_history", args=[row.pk]))
+            if model is not Policy:  # its editions are their own history
+                addresses.append(reverse(f"{name}_history", args=[row.pk]))
         if register.has_add_permission(request):
             addresses.append(reverse(f"{name}_add"))
         for address in addresses:
