@@ -16,7 +16,7 @@ from django.utils import translation
 from accounts.mask import mask_name
 from accounts.models import User
 from notifications.outbox import Draft
-from transfers.models import Clock, Membership, TransferCase
+from transfers.models import CaseEvent, Clock, Membership, TransferCase
 from transfers.models.labels import said
 from transfers.models.moves import Declared, Step
 from transfers.rules.codes import ALL, Reason
@@ -44,7 +44,6 @@ TO_PERSON = {
     "refuse_withdrawal": "withdrawal_refused",
     "terminate": "ended",
     "reopen": "reopened",
-    "auto_out": "sheet_sent",
     "auto_in": "taken_over",
     "approve_out": "sheet_sent",
     "approve_in": "taken_over",
@@ -94,20 +93,32 @@ TO_OWNER = {
 }
 
 
-def for_move(
-    case: TransferCase, declared: Declared, step: Step, *, version: int, data: Mapping[str, Any]
-) -> list[Draft]:
-    """The letters that this step sends: to the person, to staff with new work, to the partner that filed the case.
+def for_moves(case: TransferCase, taken: Sequence[tuple[Declared, Step, CaseEvent]]) -> list[Draft]:
+    """The letters of one passage through the door: to the person, to staff with new work, to the partner who filed it.
 
-    `data` is what the step wrote into its event; benefit advice in it goes into the person's letter.
+    The person gets one letter, that of the last step that concerns them; it says what the earlier ones did (`also`).
     """
     drafts: list[Draft] = []
-    key = f"{case.number}:{version}"
-    if template := TO_PERSON.get(declared.name):
+    told = [
+        (TO_PERSON[declared.name], declared, step, event)
+        for declared, step, event in taken
+        if declared.name in TO_PERSON
+    ]
+    if told:
+        template, declared, step, event = told[-1]
         extra: dict[str, Any] = _work(declared, step) if template in SAYS_WHY else {}
-        if advice := data.get("advice"):
+        extra["also"] = [earlier for earlier, *_rest in told[:-1]]
+        if advice := next((event.data["advice"] for *_rest, event in told if event.data.get("advice")), None):
             extra["advice"] = Named(advice["zh"], advice["en"])
-        drafts += to_person(case, template, dedupe=f"{key}:{template}", extra=extra)
+        drafts += to_person(case, template, dedupe=f"{case.number}:{event.version}:{template}", extra=extra)
+    for declared, step, event in taken:
+        drafts += _to_colleagues(case, declared, step, key=f"{case.number}:{event.version}")
+    return drafts
+
+
+def _to_colleagues(case: TransferCase, declared: Declared, step: Step, *, key: str) -> list[Draft]:
+    """To those whose work it becomes, and to the platform that filed the case."""
+    drafts: list[Draft] = []
     if work := TO_STAFF.get(declared.name):
         users = members([getattr(case, work.column)], work.roles)
         drafts += to_staff(

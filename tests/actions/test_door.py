@@ -567,7 +567,7 @@ def test_a_step_that_fails_half_way_leaves_nothing(world, monkeypatch, where):
 def test_a_letter_that_cannot_be_written_stops_the_step(world, monkeypatch):
     """The outbox is part of the step: no move without its letters."""
     case = world.carry(world.accepted(), "prepare_sheet")
-    refusing = "transfers.actions.door.letters.for_move"
+    refusing = "transfers.actions.door.letters.for_moves"
     with monkeypatch.context() as patch:
         patch.setattr(refusing, lambda *args, **options: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -89,6 +89,9 @@ def odd_routes(world, more: dict[str, str]) -> None:
         world.take(case, "request_withdrawal", person_actor(case), reason="W-02", note="改去别处")
         said = {"reason": "N-02", "note": "电话未能核实"} if answer == "refuse_withdrawal" else {}
         world.take(case, answer, world.out_handler, **said)
+    # The money arrives before the months: its letter is one of its own.
+    early = world.carry(world.accepted(17, **more), "approve_out")
+    world.carry_from(early, "propose_remittance", "credit_account")
     with override_settings(ENROLMENT_REGISTRIES={"450100": f"{__name__}.Silent"}):
         person(16)
         filed = apply(application(16, **more), actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
@@ -191,7 +194,8 @@ def longest_context(language: str) -> dict[str, object]:
     why = max(said, key=len)
     with translation.override(language):
         moved = {"was": "2027-03-01", "documents": "国办发明电〔2026〕12号", "yours": True}
-        return {**letters.case_context(case), **moved, "reason": why, "note": "注" * 500}
+        also = ["taken_over", "credited"]
+        return {**letters.case_context(case), **moved, "reason": why, "note": "注" * 500, "also": also}
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])

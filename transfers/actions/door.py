@@ -116,12 +116,7 @@ class _Course:
             rests = all(following.machine == "money" for following, *_rest in queue)
             self._take(declared, step, actor, agency, effect, rests=rests)
         # Written last, so that they tell where the case has come to, with the promise that holds now.
-        drafts = [
-            draft
-            for declared, step, event in self.taken
-            for draft in letters.for_move(self.case, declared, step, version=event.version or 0, data=event.data)
-        ]
-        outbox.post(drafts, now=self.now)
+        outbox.post(letters.for_moves(self.case, self.taken), now=self.now)
         order(self.case, self.events, self.remittance, now=self.now)
         return Done(self.case, self.events)
 

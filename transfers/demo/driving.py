@@ -211,7 +211,6 @@ class Drive:
         self.step("hangzhou.handler", pk, "match_receipt")
         self.refused("hangzhou.handler", pk, "credit_account")
         self.step("hangzhou.reviewer", pk, "credit_account")
-        self.letter(phone, "credited")
         self.letter(phone, "completed")
         answer, said = partner.status(number)
         if said.get("state") != "COMPLETED" or said.get("money", {}).get("state") != "CREDITED":
