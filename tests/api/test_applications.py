@@ -254,6 +254,28 @@ def test_a_bad_supplement_names_its_fields(caller, content, wrong):
     assert set(response.json()["details"]["fields"]) == wrong
 
 
+def test_a_return_is_repaired_and_an_application_withdrawn(caller, world):
+    person()
+    number = caller.file(application()).json()["number"]
+    case = world.carry(TransferCase.objects.get(number=number), "claim_out")
+    world.take(case, "return_soft", world.out_lead, reason="R-01", note="五月补报了参保")
+    shown = caller.get(f"/applications/{number}").json()
+    assert (shown["returned"]["code"], shown["returned"]["note"]) == ("R-01", "五月补报了参保")
+    Enrolment.objects.filter(person=case.person, area="450100").update(status="1")
+    repaired = {"version": shown["version"], "note": "已停保"}
+    refused = caller.post(f"/applications/{number}/resubmission", repaired)
+    assert (refused.status_code, code_of(refused)) == (409, "J-STILL-FAILS")
+    Enrolment.objects.filter(person=case.person, area="450100").update(status="2")
+    again = caller.post(f"/applications/{number}/resubmission", repaired).json()
+    assert (again["state"], again["returned"]) == ("ACCEPTED", None)
+    leaving = {"version": again["version"], "reason": "W-09", "note": "暂不转移"}
+    assert code_of(caller.post(f"/applications/{number}/withdrawal", leaving)) == "J-REASON"
+    left = caller.post(f"/applications/{number}/withdrawal", {**leaving, "reason": "W-01"}).json()
+    assert left["state"] == "WITHDRAW_REQUESTED"
+    world.take(case, "grant_withdrawal", world.out_handler)
+    assert caller.get(f"/applications/{number}").json()["ended"]["code"] == "W-01"
+
+
 # --- bad input ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("change", "field", "code"),

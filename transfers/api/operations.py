@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -22,7 +23,7 @@ from transfers.rules import casenumber
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.workdays import local_date
 from transfers.selectors.applying import between
-from transfers.web.levels import look
+from transfers.web.levels import look, withdrawal_step
 from transfers.web.origin import origin_of
 
 PAGE_MAX = 100
@@ -135,10 +136,45 @@ def get_application(request: HttpRequest, number: str) -> HttpResponse:
 )
 def supplement_application(request: HttpRequest, number: str) -> HttpResponse:
     """The applicant's step: the outbound limit runs on. `version` is the one last read."""
+    return _applicant_s(request, number, lambda _case: "provide_supplement")
+
+
+@router.post(
+    "/applications/{number}/resubmission",
+    auth=PartnerKey(Partner.APPLY),
+    tags=["Applications"],
+    summary="Resubmit an application that was returned",
+    operation_id="resubmit_application",
+    response={200: shapes.ApplicationOut, **problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
+    openapi_extra=body(shapes.ResubmissionIn),
+)
+def resubmit_application(request: HttpRequest, number: str) -> HttpResponse:
+    """Both areas' rules run again; what still fails is listed (J-STILL-FAILS) and the case stays returned."""
+    return _applicant_s(request, number, lambda _case: "resubmit")
+
+
+@router.post(
+    "/applications/{number}/withdrawal",
+    auth=PartnerKey(Partner.APPLY),
+    tags=["Applications"],
+    summary="Withdraw an application",
+    operation_id="withdraw_application",
+    response={200: shapes.ApplicationOut, **problems(400, 401, 403, 404, 409, 413, 415, 422, 429)},
+    openapi_extra=body(shapes.WithdrawalIn),
+)
+def withdraw_application(request: HttpRequest, number: str) -> HttpResponse:
+    """Before acceptance it ends at once; afterwards the agency that has the case answers. Not once money has left."""
+    return _applicant_s(request, number, lambda case: withdrawal_step(case) or "request_withdrawal", reason=True)
+
+
+def _applicant_s(
+    request: HttpRequest, number: str, step: Callable[[TransferCase], str], *, reason: bool = False
+) -> HttpResponse:
+    """A step of the applicant's, on one of the partner's own applications."""
     actor = partner_actor(caller(request))
     case = find_case(actor, number=casenumber.parse(number))
-    sent = bodies.fields(bodies.read(request), required=("note",), whole=("version",))
-    perform(case, "provide_supplement", actor, version=sent["version"], note=sent["note"])
+    sent = bodies.fields(bodies.read(request), required=("note", *(["reason"] if reason else [])), whole=("version",))
+    perform(case, step(case), actor, version=sent["version"], reason=sent.get("reason", ""), note=sent["note"])
     return answer(application_of(caller(request), case.number))
 
 

@@ -15,7 +15,7 @@ from transfers.rules.policy import plain
 from transfers.rules.precheck import reason_told
 from transfers.selectors.applying import Applies, Between
 from transfers.selectors.progress import ClockView, MoneyView
-from transfers.web.levels import Detail, Line
+from transfers.web.levels import Detail, Line, Problem
 
 CASE_NUMBER = "JX2600000000000"
 
@@ -73,6 +73,23 @@ class SupplementIn(Schema):
     )
     version: int = Field(ge=0, le=2**31 - 1, description="The `version` last read: nobody acts on an old state.")
     note: str = Field(min_length=1, max_length=500)
+
+
+class ResubmissionIn(SupplementIn):
+    """What was repaired after a return."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"version": 5, "note": "原单位已办理停保"}})
+
+
+class WithdrawalIn(SupplementIn):
+    """The applicant no longer wants the transfer. Before acceptance it ends at once; afterwards it is asked for."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"version": 3, "reason": "W-01", "note": "暂不转移"}}
+    )
+    reason: Literal["W-01", "W-02", "W-03"] = Field(
+        description="W-01 本人撤回 · W-02 改选转入地 · W-03 单位误申请",
+    )
 
 
 class LookupIn(Schema):
@@ -140,6 +157,16 @@ class SupplementOut(Schema):
     code: str
     zh: str
     en: str
+    note: str
+
+
+class ReasonOut(Schema):
+    """Why a case was returned, or has ended, with what can be done about it."""
+
+    code: str
+    zh: str
+    en: str
+    remedy: Words
     note: str
 
 
@@ -239,6 +266,8 @@ class ApplicationOut(ListedOut):
     next_step: Words
     failures: list[FailureOut]
     supplement: SupplementOut | None
+    returned: ReasonOut | None
+    ended: ReasonOut | None
     money: MoneyOut
 
 
@@ -278,6 +307,8 @@ class DetailOut(Schema):
     money: OwnMoneyOut
     failures: list[FailureOut]
     supplement: SupplementOut | None
+    returned: ReasonOut | None
+    ended: ReasonOut | None
 
 
 class TrackOut(Schema):
@@ -331,6 +362,8 @@ def application(case: TransferCase, line: Line, detail: Detail) -> dict[str, Any
         **_standing(line),
         "failures": _failures(case),
         "supplement": _supplement(detail),
+        "returned": _reason(detail.returned, detail.returned_note),
+        "ended": _reason(detail.ended),
         "money": _money(detail.money),
     }
 
@@ -362,6 +395,8 @@ def track(case: TransferCase, line: Line, detail: Detail | None) -> dict[str, An
             "money": {**_money(detail.money), "amount_fen": detail.money.amount_fen},
             "failures": _failures(case),
             "supplement": _supplement(detail),
+            "returned": _reason(detail.returned, detail.returned_note),
+            "ended": _reason(detail.ended),
         },
     }
 
@@ -411,6 +446,12 @@ def _supplement(detail: Detail) -> dict[str, Any] | None:
     if detail.supplement is None:
         return None
     return {"code": detail.supplement.code, **words(detail.supplement), "note": detail.supplement_note}
+
+
+def _reason(problem: Problem | None, note: str = "") -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {"code": problem.code, **words(problem), "remedy": words(problem.remedy), "note": note}
 
 
 def _money(money: MoneyView) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from transfers.rules.papers import PaperKind
 from transfers.rules.routes import State
 from transfers.web import passes
 from transfers.web.forms import CodeForm, LookupForm, ResubmitForm, SupplementForm, WithdrawForm
-from transfers.web.levels import for_the_public, look
+from transfers.web.levels import for_the_public, look, withdrawal_step
 from transfers.web.origin import origin_of
 from transfers.web.pictures import DayBar, day_bar
 
@@ -192,7 +192,7 @@ def resubmit(request: HttpRequest, held: Held) -> HttpResponse:
 @with_pass
 def withdraw(request: HttpRequest, held: Held) -> HttpResponse:
     """Take an application back, or ask to withdraw one that has been accepted."""
-    name = _withdrawal(held.case) or "request_withdrawal"
+    name = withdrawal_step(held.case) or "request_withdrawal"
     return _take(request, held, name, WithdrawForm(request.POST), "withdraw_form")
 
 
@@ -248,15 +248,9 @@ def _page(held: Held, *, note: str = "") -> dict[str, Any]:
             page["supplement_form"] = SupplementForm(initial=shown)
         if held.case.state in MOVES["resubmit"].sources:
             page["resubmit_form"] = ResubmitForm(initial=shown)
-        if _withdrawal(held.case):
+        if withdrawal_step(held.case):
             page["withdraw_form"] = WithdrawForm(initial={"version": held.case.version})
     return page
-
-
-def _withdrawal(case: TransferCase) -> str:
-    """The step by which the person can get out of the case now: before acceptance at once, later by asking."""
-    names = ("withdraw_application", "request_withdrawal")
-    return next((name for name in names if case.state in MOVES[name].sources), "")
 
 
 def _bar(line: Any) -> DayBar | None:
