@@ -775,6 +775,7 @@ def test_every_route_under_random_hands(ready, capsys):
         derandomize=not LONG,
         database=None,
         print_blob=LONG,
+        report_multiple_bugs=False,
     )
     try:
         machine.runTest()
