@@ -70,6 +70,9 @@ def test_what_is_no_code_and_no_pdf_is_answered_and_too_many_are_refused(db, cli
         response = client.post(address, posted)
         assert response.status_code == 400
         assert code in response.content.decode()
+    # More marks than a statement can have parameters: each is another code, none of them of a paper.
+    marks = b"".join(b"JIEXU-%016d" % number for number in range(70_000))
+    assert client.post(address, {"file": _pdf(b"%PDF-1.7\n" + marks)}).context["verified"].answer == "unknown"
     limited = [client.get(address, {"code": "0" * 16}) for _ in range(42)][-1]
     assert limited.status_code == 429
     assert int(limited["Retry-After"]) >= 1

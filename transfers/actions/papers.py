@@ -173,6 +173,8 @@ def issue(actor: Actor, case_pk: int, kind: str, *, note: str = "", now: datetim
         raise why
     if len(note) > NOTE_MAX or has_control(note) or (wanted is PaperKind.OVERDUE and not note):
         raise refusal("J-NOTE")
+    # Of two requests at once the second finds what the first has issued.
+    TransferCase.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=case.pk)
     already = Paper.objects.filter(case=case, kind=wanted.value, version=case.version).first()
     if already is not None:
         return already
