@@ -119,6 +119,9 @@ class OwnTables:
 
     def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
         mine = Enrolment.objects.filter(person=person, area=area, scheme=scheme)
+        if mine.filter(ended_by=case_id).exists():
+            return  # a case that was reopened: what the person has had here since is another relationship
+        mine = mine.filter(valid_from__lte=on)
         mine.filter(status=EnrolmentStatus.SUSPENDED).update(
             status=EnrolmentStatus.ENDED, valid_to=on, ended_by=case_id
         )
@@ -163,17 +166,25 @@ def registry_for(area: str) -> EnrolmentRegistry:
     return registry
 
 
-def ask(person: Person, areas: Iterable[str]) -> tuple[dict[str, AreaFacts], list[str]]:
+def ask(
+    person: Person, areas: Iterable[str], *, away: set[str] | None = None
+) -> tuple[dict[str, AreaFacts], list[str]]:
     """What each area says of the person, and the areas that did not answer. Slow: never inside a transaction's lock.
 
-    A registry that is away, and one that answers nonsense, are both silent: neither is the applicant's fault.
+    A registry that is away, and one that answers nonsense, are both silent: neither is the applicant's fault. Areas in
+    `away` are taken as silent without being asked; those that turn out to be are added to it.
     """
     said: dict[str, AreaFacts] = {}
     silent: list[str] = []
+    away = set() if away is None else away
     for area in areas:
+        if area in away:
+            silent.append(area)
+            continue
         try:
             said[area] = registry_for(area).facts(person, area)
         except RegistryUnavailable:
+            away.add(area)
             silent.append(area)
         except Exception:
             log.exception("registry_failed", area=area)

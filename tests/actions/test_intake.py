@@ -316,10 +316,10 @@ def test_a_case_that_cannot_be_decided_does_not_stop_the_others(world, monkeypat
     bad = TransferCase.objects.order_by("id").first()
     real = sweeping.decide
 
-    def breaks_on_one(case_id: int, *, now: Any) -> Any:
+    def breaks_on_one(case_id: int, *, now: Any, away: Any) -> Any:
         if case_id == bad.pk:
             raise RuntimeError("poison")
-        return real(case_id, now=now)
+        return real(case_id, now=now, away=away)
 
     monkeypatch.setattr(sweeping, "decide", breaks_on_one)
     swept = sweep(now=at("06-01", "10:05"))
@@ -327,18 +327,28 @@ def test_a_case_that_cannot_be_decided_does_not_stop_the_others(world, monkeypat
     assert sorted(TransferCase.objects.values_list("state", flat=True)) == ["ACCEPTED", "SUBMITTED"]
 
 
-def test_an_area_that_is_away_is_asked_once_a_pass(world, registry):
+def test_an_area_that_is_away_is_asked_once_a_pass(world, registry, monkeypatch):
     """Twenty waiting applications of one silent area must not take twenty times its time-out from everybody else."""
     plugged = registry(OUT)
     for serial in (1, 2, 3):
         person(serial)
         taken(world, serial)
     later = at("06-01", "10:05")
+    asked, facts = [], plugged.facts
+    monkeypatch.setattr(plugged, "facts", lambda self, who, area: asked.append(who) or facts(self, who, area))
     sweep(now=later)
-    assert sorted(TransferCase.objects.values_list("precheck_attempts", flat=True)) == [1, 1, 2]
+    assert len(asked) == 1
+    # Nor may they stand in the way: each of them waits on as if it had been asked for, and comes to its check by hand.
+    assert sorted(TransferCase.objects.values_list("precheck_attempts", flat=True)) == [2, 2, 2]
+    assert not TransferCase.objects.filter(precheck_at__lte=later).exists()
+    while TransferCase.objects.filter(state="SUBMITTED").exists():
+        later = TransferCase.objects.earliest("precheck_at").precheck_at
+        sweep(now=later)
+    assert later < at("06-01", "12:00")
+    assert problems(now=later) == []
     plugged.away = False
-    sweep(now=later)
-    assert sorted(TransferCase.objects.values_list("state", flat=True)) == ["ACCEPTED", "ACCEPTED", "SUBMITTED"]
+    sweep(now=later + timedelta(hours=1))
+    assert set(TransferCase.objects.values_list("state", flat=True)) == {"ACCEPTED"}
 
 
 def test_a_registry_that_answers_nonsense_is_deferred_too(world, registry, monkeypatch):

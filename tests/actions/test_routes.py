@@ -279,3 +279,31 @@ def test_a_case_is_not_reopened_beside_another(world: World) -> None:
     assert refused("J-OTHER-OPEN", world, case, "reopen", world.out_lead, **fault).details["number"] == other.number
     world.take(other, "terminate", world.out_lead, reason="W-06", note="重复")
     assert world.take(case, "reopen", world.out_lead, **fault).state == "REOPENED"
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_what_has_been_taken_over_is_put_right_and_not_undone(world: World, moved: bool) -> None:
+    case = world.accepted()
+    if not moved:  # nothing was sent, so it is not the money that stands in the way
+        PersonalAccount.objects.filter(person=case.person, area=OUT).update(balance_fen=0)
+    case = world.carry(case, "credit_account" if moved else "approve_in")
+    case = world.take(case, "reopen", world.in_lead, reason="C-01", note="疑似多计", now=TUESDAY)
+    case = world.take(case, "confirm_correct", world.out_reviewer, note="核对无误", now=TUESDAY)
+    assert case.state == "INFO_SENT"
+    refused("J-TAKEN-OVER", world, case, "request_withdrawal", person_actor(case), **ASK)
+    refused("J-TAKEN-OVER", world, case, "terminate", world.in_lead, reason="W-06", note="重复")
+    case = world.carry_from(case, "claim_in", "approve_in", now=TUESDAY)
+    assert case.state == "COMPLETED"
+    sound(TUESDAY)
+
+
+def test_a_new_relationship_of_the_person_survives_that_the_old_case_is_put_right(world: World) -> None:
+    case = world.carry(world.accepted(), "credit_account")
+    came_back = Enrolment.objects.create(
+        person=case.person, area_id=OUT, scheme="310", status="2", name="测试甲", valid_from=MONDAY.date()
+    )
+    case = world.take(case, "reopen", world.in_lead, reason="C-01", note="疑似多计", now=TUESDAY)
+    case = world.take(case, "confirm_correct", world.out_reviewer, note="核对无误", now=TUESDAY)
+    world.carry_from(case, "claim_in", "approve_in", now=TUESDAY)
+    came_back.refresh_from_db()
+    assert (came_back.status, came_back.ended_by_id) == ("2", None)

@@ -78,9 +78,12 @@ def test_a_resident_s_cover_runs_to_the_end_of_the_year(world):
     case = world.accepted(1)
     resident = {"person": case.person, "area_id": OUT, "scheme": "390", "name": "测试甲"}
     Enrolment.objects.create(**resident, status="1", valid_from=date(2026, 1, 1))
+    ahead = Enrolment.objects.create(**resident, status="1", valid_from=date(2027, 1, 1))
     REGISTRY.end_relationship(case.person, OUT, "390", date(2026, 11, 20), case.pk)
-    row = Enrolment.objects.get(person=case.person, area=OUT, scheme="390")
+    row = Enrolment.objects.get(person=case.person, area=OUT, scheme="390", valid_from=date(2026, 1, 1))
     assert (row.status, row.valid_to, row.ended_by_id) == ("1", date(2026, 12, 31), case.pk)
+    ahead.refresh_from_db()
+    assert (ahead.valid_to, ahead.ended_by_id) == (None, None), "not begun yet, so not what this transfer ends"
 
 
 def test_months_are_taken_over_with_what_they_are(world):

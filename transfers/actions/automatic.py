@@ -34,20 +34,27 @@ def carries_itself(case: TransferCase, on: date) -> bool:
     return mode_between(case.outbound_area_id, case.inbound_area_id, on) != "normal"
 
 
-def carry(case_id: int, *, now: datetime) -> TransferCase:
+def carry(case_id: int, *, now: datetime, away: set[str] | None = None) -> TransferCase:
     """Take the system's steps as far as they go.
 
     A registry that is away, or breaks, is tried again. Whatever else stands in the way is for people: the case stays
-    where it is, with its limit running. Anybody of that side can claim it all the while.
+    where it is, with its limit running. Anybody of that side can claim it all the while. `away`: areas that one pass
+    over many cases knows to be silent; their cases are put off without being tried, and those met are added.
     """
     case = TransferCase.objects.get(pk=case_id)
+    away = set() if away is None else away
     while case.auto_at is not None and (name := _NEXT.get(State(case.state))):
+        if not away.isdisjoint((case.outbound_area_id, case.inbound_area_id)):
+            return _defer(case, now + AGAIN, now)
         try:
             case = perform(case, name, SYSTEM, version=case.version, now=now).case
         except Refusal as error:
             if error.code in _FASTER:
                 return TransferCase.objects.get(pk=case_id)
-            return _defer(case, now + AGAIN if error.code == "J-REGISTRY-DOWN" else None, now)
+            if error.code != "J-REGISTRY-DOWN":
+                return _defer(case, None, now)
+            away |= {case.outbound_area_id, case.inbound_area_id}
+            return _defer(case, now + AGAIN, now)
         except SoftTimeLimitExceeded:
             raise  # the worker is about to end this task: the case is still due
         except Exception:

@@ -245,18 +245,19 @@ def decide_if_due(case: TransferCase, *, now: datetime) -> TransferCase:
     return decide(case.pk, now=now)
 
 
-def decide(case_id: int, *, now: datetime | None = None) -> TransferCase:
+def decide(case_id: int, *, now: datetime | None = None, away: set[str] | None = None) -> TransferCase:
     """Ask both areas about a case that waits for them, and accept or refuse it. Safe to run twice, at once and late.
 
     An area that stays silent is asked again; after `TRIES` its staff are asked to check by hand, and what they entered
-    stands in for the registry's answer. The registry is asked all the same: whoever answers first decides.
+    stands in for the registry's answer. The registry is asked all the same: whoever answers first decides. `away` is
+    what one pass over many cases knows of silent areas (`registry.ask`).
     """
     now = now or timezone.now()
     case = TransferCase.objects.select_related("person", "outbound_area", "inbound_area").get(pk=case_id)
     if case.state not in (State.SUBMITTED, State.MANUAL_CHECK):
         return case
     # Outside the transaction: another area's system may be slow.
-    said, silent = ask(case.person, [case.outbound_area_id, case.inbound_area_id])
+    said, silent = ask(case.person, [case.outbound_area_id, case.inbound_area_id], away=away)
     for area in list(silent):
         if answer := case.by_hand.get(area):
             said[area] = _found_by_hand(case, area, answer)
@@ -314,6 +315,7 @@ def _advice(case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, now: da
             outbound_scheme=case.outbound_scheme,
             inbound_scheme=case.inbound_scheme,
             policy=here.policy,
+            outbound_policy=applying(case.outbound_area_id, local_date(now)).policy,
             today=local_date(now),
             sources=here.sources,
         )

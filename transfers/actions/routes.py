@@ -5,7 +5,7 @@ from __future__ import annotations
 from transfers.access import claimers
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.actions.intake import agency_at, failures_of, hold_person, open_case_of
-from transfers.models import MOVES
+from transfers.models import MOVES, CaseEvent, TransferCase
 from transfers.places import furnish
 from transfers.policies import applying
 from transfers.registry import ask
@@ -72,7 +72,8 @@ def reassign(context: Context) -> Effect:
 
 @effect("request_withdrawal")
 def request_withdrawal(context: Context) -> Effect:
-    """Possible until the money has left."""
+    """Possible until the money has left; not in a case that was reopened after its end."""
+    _require_not_taken_over(context.case)
     _require_money_here(context)
     return Effect()
 
@@ -81,11 +82,18 @@ def request_withdrawal(context: Context) -> Effect:
 @effect("terminate")
 def end_early(context: Context) -> Effect:
     """End a case whose money has not left; a balance that was fixed goes back."""
+    _require_not_taken_over(context.case)
     _require_money_here(context)
     money = context.remittance
     if money is None or money.state not in MOVES["release"].sources:
         return Effect()
     return Effect(then=(Next("release", reason=context.step.reason or context.case.end_reason),))
+
+
+def _require_not_taken_over(case: TransferCase) -> None:
+    """Refuse once the record has been taken over: what both areas hold then is put right, not undone."""
+    if CaseEvent.objects.filter(case=case, name__in=("approve_in", "auto_in")).exists():
+        raise refusal("J-TAKEN-OVER")
 
 
 def _require_money_here(context: Context) -> None:

@@ -83,27 +83,15 @@ def _lapse(case_id: int, now: datetime) -> bool:
 
 
 def _decide(case_id: int, away: set[str], now: datetime) -> bool:
-    """Try one precheck again. An area that did not answer in this pass is not asked for its other cases."""
-    case = TransferCase.objects.only("outbound_area_id", "inbound_area_id").get(pk=case_id)
-    areas = {case.outbound_area_id, case.inbound_area_id}
-    if areas & away:
-        return False
-    if decide(case_id, now=now).state in (State.SUBMITTED, State.MANUAL_CHECK):
-        away |= areas
-        return False
-    return True
+    """Try one precheck again. An area that did not answer in this pass is not asked for its other cases: they wait on
+    as if it had been, so that none of them stands in the way of others, or of its own check by hand.
+    """
+    return decide(case_id, now=now, away=away).state not in (State.SUBMITTED, State.MANUAL_CHECK)
 
 
 def _carry(case_id: int, away: set[str], now: datetime) -> bool:
     """Go on with one automatic case; whether it has been carried to the inbound side. As above for silent areas."""
-    case = TransferCase.objects.only("outbound_area_id", "inbound_area_id").get(pk=case_id)
-    areas = {case.outbound_area_id, case.inbound_area_id}
-    if areas & away:
-        return False
-    case = carry(case_id, now=now)
-    if case.auto_at is not None:
-        away |= areas
-    return case.state in (State.RELATION_DONE, State.COMPLETED)
+    return carry(case_id, now=now, away=away).state in (State.RELATION_DONE, State.COMPLETED)
 
 
 def _each(ids: Iterable[int], do: Callable[[int], bool]) -> tuple[int, int]:

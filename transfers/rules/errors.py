@@ -121,6 +121,12 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "资金现为“{state}”，不能再撤销或终止；请待资金办结。",
         "The money is now “{state_en}”, so the case can no longer be withdrawn or ended; let the money arrive.",
     ),
+    "J-TAKEN-OVER": (
+        409,
+        "转入地已接续缴费年限、转出地关系已终止，不能再撤销或终止；有差错的，请更正后办结。",
+        "The months have been taken over and the outbound relationship has ended, so the case can no longer be "
+        "withdrawn or ended; what is wrong is put right, and the case completed again.",
+    ),
     "J-OTHER-OPEN": (
         409,
         "参保人另有在办业务 {number}，办结后才能重新打开本业务。",
