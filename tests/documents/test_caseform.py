@@ -66,6 +66,9 @@ def test_the_published_schema_is_the_one_that_is_read_by() -> None:
     [
         ("today", "2026-02-30", "today"),
         ("today", 20260601, "today"),
+        ("today", "9999-12-31", "today"),
+        ("inbound.enrolments.0.valid_from", "9999-12-01", "inbound.enrolments[0].valid_from"),
+        ("outbound.enrolments.0.valid_to", "9999-12-31", "outbound.enrolments[0].valid_to"),
         ("person.name", "", "person.name"),
         ("person.name", "测试\u202e甲", "person.name"),
         ("person.sex", "男", "person.sex"),

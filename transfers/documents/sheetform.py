@@ -30,9 +30,11 @@ def _readable(text: str) -> str:
 
 def _day(text: str) -> str:
     try:
-        date.fromisoformat(text)
+        year = date.fromisoformat(text).year
     except ValueError:
         raise PydanticCustomError("day", "not a date") from None
+    if not 1900 <= year < 2200:  # months are counted on from here
+        raise PydanticCustomError("year", "not a year of anybody's insurance")
     return text
 
 
@@ -160,6 +162,7 @@ _WORDS = {
     "string_pattern_mismatch": Named("格式不正确", "its form is wrong"),
     "readable": Named("含有控制字符或首尾空格", "it has control characters or outer spaces"),
     "day": Named("应为日期，如 2026-05-06", "it must be a date like 2026-05-06"),
+    "year": Named("年份应在1900至2199之间；无截止日请留空", "its year must be 1900–2199; leave an open end out"),
     "instant": Named("应为带时区的时刻", "it must be an instant with its offset"),
 }
 _BELOW_ZERO = Named("不能小于零", "it must not be below zero")
