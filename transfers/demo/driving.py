@@ -31,7 +31,7 @@ from transfers.models import MOVES, Alarm, CaseEvent, Clock, Person, Remittance,
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE, local_date
 from transfers.sla.calendars import calendar_for
-from transfers.sla.clocks import policy_of
+from transfers.sla.clocks import policy_for
 
 T = TypeVar("T")
 LETTER_SECONDS, HEALTH_SECONDS = 45.0, 90.0
@@ -320,7 +320,7 @@ class Drive:
         self.teller.tell(
             _who("hangzhou.handler"), f"files {case.number} at the window, 转出 promised for {clock.due_on}", at=filed
         )
-        rungs = {rung.code: rung for rung in policy_of(case, clock.side).rungs(clock.kind)}
+        rungs = {rung.code: rung for rung in policy_for(clock).rungs(clock.kind)}
         for entry in clock.plan:
             at = datetime.fromisoformat(entry["at"])
             for _twice in range(2):  # the second sweep of an instant finds nothing to do

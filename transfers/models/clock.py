@@ -20,7 +20,8 @@ class Clock(models.Model):
     `plan` holds the instants of the alarms ahead, [{"code": "T-2", "at": "2026-05-06T09:00:00+08:00"}, …], `done` how
     many of them are behind, and `next_at` the next one (empty while paused or stopped): the only column a sweep looks
     at. Resuming plans anew as the next `generation`. Overdue is a question (`due_at` against now), never a flag.
-    `calendar` is the edition of the calendar that all this was counted by; a newer one recomputes open clocks.
+    `policy` is what was pinned when it started: budget, close of business, ladder. `calendar` is the edition of the
+    calendar that all this was counted by; a newer one recomputes open clocks.
     """
 
     class Status(models.TextChoices):
@@ -38,6 +39,8 @@ class Clock(models.Model):
     area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+")
     agency = models.ForeignKey("transfers.Agency", models.PROTECT, related_name="+")
     generation = models.PositiveSmallIntegerField(default=1)
+    # Empty on rows older than the column: those follow the policy that their case pins.
+    policy = models.ForeignKey("transfers.ResolvedPolicy", models.PROTECT, null=True, related_name="+", db_index=False)
     calendar = models.ForeignKey(
         "transfers.CalendarEdition", models.PROTECT, null=True, related_name="+", db_index=False
     )

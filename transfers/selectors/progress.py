@@ -16,7 +16,7 @@ from transfers.rules.precheck import reason_told
 from transfers.rules.routes import ClockKind, MoneyState, State
 from transfers.rules.workdays import local_date
 from transfers.sla.calendars import calendar_of
-from transfers.sla.clocks import policy_of
+from transfers.sla.clocks import policy_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ def clocks_of(case: TransferCase, now: datetime) -> list[ClockView]:
 def overdue_words(days_over: int) -> Named:
     """How far past its limit something is, in whole working days; on the first of them none is over yet."""
     if days_over < 1:
-        return Named("已超时限", "Past its limit")
-    return Named(f"已超{days_over}个工作日", f"{days_over} working day(s) overdue")
+        return Named("已逾期", "Past its limit")
+    return Named(f"已逾期{days_over}个工作日", f"{days_over} working day(s) overdue")
 
 
 def days_words(view: ClockView, now: datetime) -> Named:
     """The state of a limit in a few words."""
     if view.status == Clock.Status.STOPPED:
-        return Named("逾期办结", "Done late") if view.overdue else Named("按时办结", "Done in time")
+        return Named("逾期完成", "Done late") if view.overdue else Named("按时完成", "Done in time")
     if view.overdue:
         return overdue_words(view.days_over)
     if view.status == Clock.Status.PAUSED:
@@ -207,7 +207,7 @@ def ladder_of(case: TransferCase, now: datetime) -> list[RungView]:
     views: list[RungView] = []
     fired: dict[tuple[int, str], Alarm] = {(a.clock_id, a.rung): a for a in Alarm.objects.filter(case=case)}
     for clock in Clock.objects.filter(case=case):
-        rungs = {rung.code: rung for rung in policy_of(case, clock.side).rungs(clock.kind)}
+        rungs = {rung.code: rung for rung in policy_for(clock).rungs(clock.kind)}
         named = ClockKind(clock.kind).named
         for (clock_id, code), alarm in fired.items():
             if clock_id == clock.pk and (rung := rungs.get(code)):
@@ -420,7 +420,8 @@ def _stages(case: TransferCase) -> tuple[Stage, ...]:
     """The line with the stage reached; a case that ended early shows the stages it passed and its end."""
     info = State(case.held_state).info if case.info.holds else case.info
     if info.terminal and case.state != State.COMPLETED:
-        reached = 1 if case.accepted_at is None else 3
+        # As far as it came: not accepted; outbound; the sheet sent; taken up inbound.
+        reached = 1 if case.accepted_at is None else 5 if case.in_handler_id else 4 if case.out_reviewer_id else 3
         passed = tuple(Stage(named, "done") for number, named in STAGES if number <= reached)
         return (*passed, Stage(info.public, "now"))
     return tuple(

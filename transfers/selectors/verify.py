@@ -22,9 +22,9 @@ from transfers.models.case import OPEN_WORK
 from transfers.rules import casenumber
 from transfers.rules.parties import Named, Side
 from transfers.rules.routes import MONEY_STATES, STATES, State, clocks_in
-from transfers.rules.workdays import CalendarRangeError, due_instant, last_day_of, local_date
+from transfers.rules.workdays import CalendarRangeError, due_instant, local_date
 from transfers.sla.calendars import calendar_of
-from transfers.sla.clocks import begun_on, policy_of
+from transfers.sla.clocks import begun_on, policy_for
 from transfers.sla.recompute import overtaken
 
 # A sweep comes each minute: what was due before the last two and is not done will not be done by itself.
@@ -224,18 +224,8 @@ def _elapsed(now: datetime) -> Iterator[tuple[str, Named]]:
 
 def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
     """By the edition of the calendar that the clock counts by: a later one does not judge what was decided then."""
-    calendar, case = calendar_of(clock), clock.case
-    due_at: datetime | None
-    if clock.area_id in (case.outbound_area_id, case.inbound_area_id):
-        policy = policy_of(case, clock.side)
-        start, due_at = begun_on(clock, policy, calendar), due_instant(clock.due_on, policy.close_of_business)
-    else:  # forwarded since: what it was counted under is not pinned any more, so either way to begin may be right
-        began = local_date(clock.started_at)
-        starts = [calendar.received_on(began, rule) for rule in ("deemed_next", "next_is_day_1")]
-        start = next(
-            (day for day in starts if calendar.count(day, clock.counted_until) == clock.used + clock.paused_days), began
-        )
-        due_at = clock.due_at if last_day_of(clock.due_at) == clock.due_on else None
+    calendar, policy = calendar_of(clock), policy_for(clock)
+    start = begun_on(clock, policy, calendar)
     days = calendar.count(start, clock.counted_until)
     if clock.used + clock.paused_days != days:
         counted = f"{clock.used}+{clock.paused_days}"
@@ -246,7 +236,7 @@ def _miscounted(clock: Clock) -> Iterator[tuple[str, str]]:
         due_on = clock.tally.due_on(calendar, missed=clock.due_on)
         if due_on != clock.due_on:
             yield f"到期日应为{due_on}，实为{clock.due_on}", f"is due on {clock.due_on} and should be on {due_on}"
-    if clock.due_at != due_at:
+    if clock.due_at != due_instant(clock.due_on, policy.close_of_business):
         yield "到期时刻与到期日不符", "the due instant is not that of the last day"
     if clock.outcome and (clock.used > clock.budget if clock.outcome == "met" else clock.used < clock.budget):
         yield f"结果{clock.outcome}与已用天数不符", f"ended as {clock.outcome} against the days used"

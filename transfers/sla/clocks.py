@@ -43,7 +43,7 @@ def apply(
         else:
             clock = clocks[kind]
             clock.case = case
-            _CHANGES[verb](clock, policy_of(case, clock.side), now)
+            _CHANGES[verb](clock, policy_for(clock), now)
         clock.save()
         told.append(
             {
@@ -71,6 +71,11 @@ def policy_of(case: TransferCase, side: str) -> Policy:
     return pinned_policy(pinned).policy
 
 
+def policy_for(clock: Clock) -> Policy:
+    """The policy that a clock follows, whatever its case has pinned since."""
+    return pinned_policy(clock.policy_id).policy if clock.policy_id else policy_of(clock.case, clock.side)
+
+
 def begun_on(clock: Clock, policy: Policy, calendar: Calendar) -> date:
     """The starting day of a clock, which is not counted: the day on which what started it counts as received."""
     return calendar.received_on(local_date(clock.started_at), policy.rest_day_start)
@@ -81,6 +86,7 @@ def _start(case: TransferCase, kind: ClockKind, side: Side, now: datetime) -> Cl
     inbound = side is Side.IN
     policy = policy_of(case, side.value)
     clock = Clock(
+        policy_id=case.inbound_policy_id if inbound else case.outbound_policy_id,
         case=case,
         kind=kind.value,
         side=side.value,
@@ -163,7 +169,8 @@ def _redirect(clock: Clock, policy: Policy, now: datetime) -> None:
     """The case was forwarded to another area: the limit runs on, counted by that area's calendar from its start."""
     area = clock.case.outbound_area
     clock.area_id, clock.agency_id = area.code, clock.case.outbound_agency_id
-    clock.calendar_id = edition_for(area.code)
+    clock.policy_id, clock.calendar_id = clock.case.outbound_policy_id, edition_for(area.code)
+    policy = policy_for(clock)
     calendar, yesterday = calendar_of(clock), local_date(now) - timedelta(days=1)
     begun = begun_on(clock, policy, calendar)
     clock.counted_until = max(yesterday, begun)

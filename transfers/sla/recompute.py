@@ -40,7 +40,7 @@ from transfers.rules.policy import Policy
 from transfers.rules.routes import ClockKind
 from transfers.rules.workdays import Calendar, due_instant, local_date, opening
 from transfers.sla.calendars import calendar_for, edition, edition_for
-from transfers.sla.clocks import RUNNING, STOPPED, policy_of
+from transfers.sla.clocks import RUNNING, STOPPED, policy_for
 
 log = structlog.get_logger(__name__)
 BATCH = 1000
@@ -279,7 +279,8 @@ def _replan(clock: Clock, ahead: Sequence[tuple[str, str]], fired: frozenset[str
 
 
 def _policy_id(clock: Clock) -> int:
-    pinned = clock.case.inbound_policy_id if clock.side == "in" else clock.case.outbound_policy_id
+    case = clock.case
+    pinned = clock.policy_id or (case.inbound_policy_id if clock.side == "in" else case.outbound_policy_id)
     if pinned is None:
         raise ValueError(f"case {clock.case.number} has not been accepted: no policy is pinned")
     return pinned
@@ -468,7 +469,7 @@ def _event(change: _Change, current: int, now: datetime) -> CaseEvent:
 
 def _working_moment(clock: Clock, now: datetime) -> datetime:
     """Nobody is woken for this: the letter waits for the acting area's working hours."""
-    policy = policy_of(clock.case, clock.side)
+    policy = policy_for(clock)
     return calendar_for(clock.area_id).next_working_moment(now, policy.opens_at, policy.closes_at)
 
 

@@ -23,9 +23,8 @@ from transfers.models import MOVES, Alarm, CaseEvent, Clock, TransferCase
 from transfers.places import agency_of, furnish, lineage
 from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role
-from transfers.rules.policy import Policy
 from transfers.sla.calendars import calendar_for
-from transfers.sla.clocks import policy_of
+from transfers.sla.clocks import policy_for
 
 log = structlog.get_logger(__name__)
 BATCH = 500
@@ -158,7 +157,7 @@ def _letters(item: _Due, audience: dict[tuple[str, Role], list[User]]) -> list[D
 
 def _reached(clock: Clock, now: datetime) -> tuple[list[_Due], int]:
     """The rungs of one clock whose instant has come, in order; the clock is moved on past them."""
-    policy = _policy(clock)
+    policy = policy_for(clock)
     rungs = {rung.code: rung for rung in policy.rungs(clock.kind)}
     not_before = calendar_for(clock.area_id).next_working_moment(now, policy.opens_at, policy.closes_at)
     reached, passed = [], 0
@@ -195,10 +194,6 @@ def _claim(due: list[_Due], now: datetime) -> list[_Due]:
         for item in fresh
     )
     return fresh
-
-
-def _policy(clock: Clock) -> Policy:
-    return policy_of(clock.case, clock.side)
 
 
 def _audience(clocks: Iterable[Clock]) -> dict[tuple[str, Role], list[User]]:
