@@ -9,8 +9,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import TransactionTestCase, override_settings
 
-from tests.world import World
+from tests.world import IN, MONDAY, OUT, World
 from transfers import memory
+from transfers.policies import applying
+from transfers.sla.calendars import edition_for
 
 # Loaded once for the whole run; committed tests leave these alone.
 KEPT = {
@@ -18,6 +20,8 @@ KEPT = {
     "transfers_agency",
     "transfers_calendarnotice",
     "transfers_policy",
+    "transfers_calendaredition",
+    "transfers_resolvedpolicy",
     "django_migrations",
     "django_content_type",
     "auth_permission",
@@ -28,7 +32,10 @@ KEPT = {
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         call_command("load_reference", verbosity=0)
-    memory.forget()
+        # Kept with the reference data, so that not every test makes and reads them anew.
+        for area in (OUT, IN):
+            edition_for(area)
+            applying(area, MONDAY.date())
 
 
 def clean_tables() -> None:
@@ -54,11 +61,33 @@ def _cheap_passwords() -> Iterator[None]:
         yield
 
 
+class _Watch:
+    """Forgets what processes remember when a test writes to those tables, and says that it did."""
+
+    def __init__(self) -> None:
+        self.wrote = False
+
+    def __call__(self, execute, sql, params, many, context):  # type: ignore[no-untyped-def]
+        done = execute(sql, params, many, context)
+        if sql.startswith(_WRITES) and any(f'"{table}"' in sql for table in KEPT):
+            self.wrote = True
+            memory.forget()
+        return done
+
+
+_WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+
 @pytest.fixture(autouse=True)
-def _remember_nothing() -> Iterator[None]:
-    memory.forget()
-    yield
-    memory.forget()
+def _remember_what_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Reference data is remembered from test to test. What a test changed of it, or committed, is forgotten with it."""
+    watch = _Watch()
+    with connection.execute_wrapper(watch):
+        yield
+    marker = request.node.get_closest_marker("django_db")
+    committed = bool(marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames
+    if watch.wrote or committed:
+        memory.forget()
 
 
 @pytest.fixture(autouse=True)

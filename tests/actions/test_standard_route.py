@@ -28,6 +28,6 @@ def test_a_case_is_carried_to_its_end(world):
     assert sum(LedgerEntry.objects.values_list("amount_fen", flat=True)) == 0
     events = list(CaseEvent.objects.filter(case=case).order_by("id").values_list("version", "name"))
     assert [version for version, _name in events] == list(range(1, case.version + 1))
-    assert Letter.objects.filter(subject_ref=case.number, channel="sms").count() == 6
+    assert Letter.objects.filter(subject_ref=case.number, channel="sms").count() == 5
     assert not Clock.objects.filter(case=case).exclude(status="stopped").exists()
     assert MONDAY

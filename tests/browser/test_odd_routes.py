@@ -75,7 +75,9 @@ def test_a_doubt_is_cleared_up_between_two_agencies(world, window, look):
     inbound.open_case(case.number)
     expect(inbound.page.get_by_test_id("difference")).to_contain_text("71")
     look(inbound, "34-corrected")
-    assert list(Sheet.objects.filter(sealed_at__isnull=False).values_list("version", flat=True)) == [1, 2]
+    assert list(
+        Sheet.objects.filter(sealed_at__isnull=False).order_by("version").values_list("version", flat=True)
+    ) == [1, 2]
 
 
 def test_a_return_a_forwarding_and_a_reassignment(world, window, look):
