@@ -70,8 +70,8 @@ def test_money_leaves_the_shelf_of_who_proposed_it(world, signed_in):
     [
         (0, "ours", "剩余10个工作日"),
         (14, "today", "今日到期"),
-        (15, "overdue", "已超时限"),
-        (16, "overdue", "已超1个工作日"),
+        (15, "overdue", "已逾期"),
+        (16, "overdue", "已逾期1个工作日"),
     ],
 )
 def test_due_dates_are_said_in_words_and_colour(world, signed_in, monkeypatch, days, code, words):
