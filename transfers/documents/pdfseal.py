@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.utils.module_loading import import_string
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import BoxConstraints
@@ -246,6 +247,10 @@ class _Picture(PdfContent):
     def render(self) -> bytes:
         page = self._ensure_writer.import_page_as_xobject(PdfFileReader(BytesIO(self.pdf)))
         self.resources.xobject["/Seal"] = page
+        # The red lies over the date like ink: what is printed below stays readable.
+        self.resources.ext_g_state["/Ink"] = generic.DictionaryObject(
+            {generic.NameObject("/BM"): generic.NameObject("/Multiply")}
+        )
         left, bottom, right, top = page.get_object()["/BBox"]
         self.box = BoxConstraints(width=abs(right - left), height=abs(top - bottom))
-        return b"/Seal Do"
+        return b"/Ink gs /Seal Do"
