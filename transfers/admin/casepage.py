@@ -20,6 +20,7 @@ from transfers.admin.pages import actor_of, page
 from transfers.documents.seal import intact
 from transfers.documents.sheet import Change, difference, digest_of
 from transfers.models import Attachment, Clock, Remittance, Sheet, TransferCase
+from transfers.places import area_of, has_area
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
@@ -54,7 +55,8 @@ class SheetCard:
     """A version of the information sheet. `sealed`: None while it is a draft, else whether the seal verifies.
 
     `before` is the version that it corrects, with the `changes`; `doubts` are those that the inbound side has now, and
-    `rows` the periods, each with whether it is among them.
+    `rows` the periods, each with its area's name and
+    whether it is among them.
     """
 
     sheet: Sheet
@@ -65,7 +67,7 @@ class SheetCard:
     before: int
     changes: list[Change]
     doubts: tuple[Doubt, ...]
-    rows: list[tuple[dict[str, Any], bool]]
+    rows: list[tuple[dict[str, Any], str, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +220,18 @@ def _sheets(case: TransferCase, actor: Actor, odd: list[Circumstance]) -> list[S
                 before=before.version if before else 0,
                 changes=[_masked(change) for change in difference(before.content, sheet.content)] if before else [],
                 doubts=doubted,
-                rows=[(row, f"periods[{n}]" in places) for n, row in enumerate(sheet.content["periods"])],
+                rows=[
+                    (row, _area_name(row["area"]), f"periods[{n}]" in places)
+                    for n, row in enumerate(sheet.content["periods"])
+                ],
             )
         )
     return cards[::-1]
+
+
+def _area_name(code: str) -> str:
+    """The area in words; a code of another system, that the hub does not know, as it is."""
+    return area_of(code).full_name if has_area(code) else code
 
 
 def _masked(change: Change) -> Change:
