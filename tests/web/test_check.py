@@ -70,7 +70,7 @@ def test_a_month_to_come_is_planned_with(browser):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("outbound_area", "", "必填"),
+        ("outbound_area", "", "请选择统筹区"),
         ("outbound_area", "450000", "请选择"),
         ("outbound_area", "<b>", "请选择"),
         ("outbound_status", "3", "有效"),

@@ -324,8 +324,8 @@ def _years(inbound: Policy) -> list[Promise]:
             Promise(
                 YEARS,
                 Named(
-                    f"其中在转入地实际缴费至少{inbound.min_local_years}年。",
-                    f"At least {_value('min_local_years', inbound).en} of them must be paid there.",
+                    f"在转入地实际缴费至少{inbound.min_local_years}年。",
+                    f"At least {_value('min_local_years', inbound).en} must be paid in the inbound area itself.",
                 ),
                 (("in", "min_local_years"),),
             )

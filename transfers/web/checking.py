@@ -70,10 +70,13 @@ class MonthField(forms.CharField):
         return month
 
 
+_CHOOSE = {"required": gettext_lazy("Choose an area.")}
+
+
 class CheckForm(forms.Form):
     """The questions. Areas are chosen from the list; months may be left out when they are not known."""
 
-    outbound_area = forms.CharField(label=gettext_lazy("From (outbound area)"), max_length=6)
+    outbound_area = forms.CharField(label=gettext_lazy("Pooling area"), max_length=6, error_messages=_CHOOSE)
     outbound_scheme = forms.ChoiceField(
         label=gettext_lazy("Scheme there"), choices=_choices((s.value, s.named) for s in Scheme)
     )
@@ -85,7 +88,7 @@ class CheckForm(forms.Form):
     open_claims = forms.BooleanField(
         label=gettext_lazy("Medical costs there are not settled, or I am in hospital"), required=False
     )
-    inbound_area = forms.CharField(label=gettext_lazy("To (inbound area)"), max_length=6)
+    inbound_area = forms.CharField(label=gettext_lazy("Pooling area"), max_length=6, error_messages=_CHOOSE)
     inbound_scheme = forms.ChoiceField(
         label=gettext_lazy("Scheme here"), choices=_choices((s.value, s.named) for s in Scheme)
     )
