@@ -178,7 +178,7 @@ UPLOAD_DIR = Path(read("str", "UPLOAD_DIR", str(BASE_DIR / ".run" / "uploads")))
 MEDIA_ROOT = UPLOAD_DIR
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 3500  # the form of a correction has up to five for each of a sheet's 600 periods
 
 # --- the queue ----------------------------------------------------------------------------------
 REDIS_URL: str = read("str", "REDIS_URL")

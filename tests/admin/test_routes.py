@@ -138,6 +138,18 @@ def test_a_doubt_is_raised_by_place_and_answered_by_a_new_version(world, signed_
     assert taken.last_month - taken.first_month + 1 == 71
 
 
+def test_a_sheet_that_lists_each_month_by_itself_is_corrected_too(world, signed_in):
+    """Some areas' systems keep one row a month: fifty years are six hundred, as many as a sheet may have."""
+    case = world.carry(world.accepted(), "claim_in")
+    items = [{"field": "sheet", "note": "按月列明"}]
+    world.take(case, "raise_query", world.in_handler, reason="C-08", note="按月列明", data={"items": items})
+    months = [f"{1976 + number // 12}-{number % 12 + 1:02d}" for number in range(600)]
+    many = {"period_kind": ["actual"] * 600, "period_area": [OUT] * 600, "period_drop": ["601"] * 600}
+    sent = {"change_name": "", "change_account_kind": "1", "period_from": months, "period_to": months, **many}
+    case = go(signed_in(world.out_handler), case, "prepare_correction", note="按月", **sent)
+    assert Sheet.objects.get(case=case, sealed_at=None).content["months_total"] == 600
+
+
 def test_a_row_is_left_out_and_another_added(world, signed_in):
     case = world.carry(world.accepted(), "claim_in")
     items = [{"field": "sheet", "note": "缺一段"}]
