@@ -50,3 +50,18 @@ def test_what_is_wrong_is_told_at_its_field_and_nobody_is_kept(world, signed_in)
     unknown = client.post(address("apply"), {**application(1), "phone": "", "check": "1"})
     assert "V-O-02" in unknown.content.decode()
     assert not Person.objects.exists()
+
+
+def test_the_advice_stays_with_the_case_and_says_what_it_rests_on(world, signed_in):
+    case = world.accepted()
+    page = signed_in(world.out_handler).get(address("change", case.pk))
+    advice, text = page.context["advice"], page.content.decode()
+    assert advice.overlap is None, "nothing has been taken over yet"
+    assert advice.words.zh in text
+    for words in ("医保办发〔2021〕43号 第十条", "政策版本：100000 v1"):
+        assert words in advice.because.zh
+    assert advice.because.zh in text
+    assert all(words.zh in text for words in advice.costs)
+    case = world.carry(case, "approve_in")
+    later = signed_in(world.in_handler).get(address("change", case.pk)).context["advice"]
+    assert (later.overlap, later.at) == (0, case.state_since)

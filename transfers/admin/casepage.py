@@ -131,6 +131,7 @@ def show(
         "schemes": (Scheme(case.outbound_scheme).named, Scheme(case.inbound_scheme).named),
         "document": Document(case.person.identity_type).named,
         "findings": list(_findings(case)),
+        "advice": progress.advice_of(case),
         "odd": [one for one in odd if one.current],
         "odd_before": [one for one in odd if not one.current],
         "supplement": ALL.get(case.supplement_reason),

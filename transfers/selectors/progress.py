@@ -163,6 +163,48 @@ def because_due(case: TransferCase, clock: Clock) -> Named:
     return Named(f"{'；'.join(zh)}。", f"{'; '.join(en)}.")
 
 
+@dataclass(frozen=True, slots=True)
+class AdviceView:
+    """What the move means for benefits, as it was worked out when the case was accepted or, later, taken over.
+
+    `because`: the articles, the switch that decided and the policy's editions. `costs`: the words of either area on
+    medical costs in between, each once. `overlap`: months that both areas hold, known from the taking over on.
+    """
+
+    at: datetime
+    result: Named
+    words: Named
+    because: Named
+    costs: tuple[Named, ...]
+    overlap: int | None
+
+
+def advice_of(case: TransferCase) -> AdviceView | None:
+    """The newest advice that the case keeps; None before it has been accepted."""
+    events = CaseEvent.objects.filter(case=case, kind="move", name__in=("accept", "approve_in", "auto_in"))
+    event = events.filter(data__has_key="advice").order_by("-id").first()
+    if event is None:
+        return None
+    kept = event.data["advice"]
+    zh, en = [f"依据：{'、'.join(kept['basis'])}"], [f"Basis: {', '.join(kept['basis'])}"]
+    if kept["switch"]:
+        switch = SWITCHES[kept["switch"]].named
+        zh.append(f"政策参数：{switch.zh}")
+        en.append(f"policy switch: {switch.en}")
+    if kept["policy"]:
+        zh.append(f"政策版本：{'、'.join(kept['policy'])}")
+        en.append(f"policy editions: {', '.join(kept['policy'])}")
+    costs = (Named(words["zh"], words["en"]) for words in kept["medical_costs"].values() if words)
+    return AdviceView(
+        at=event.at,
+        result=Named(kept["result_words"]["zh"], kept["result_words"]["en"]),
+        words=Named(kept["zh"], kept["en"]),
+        because=Named(f"{'；'.join(zh)}。", f"{'; '.join(en)}."),
+        costs=tuple(dict.fromkeys(costs)),
+        overlap=event.data.get("overlap_months"),
+    )
+
+
 def _paused_days(clock: Clock, today: date) -> set[date]:
     """The days that belong to pauses, from the events: the day of the pause to the day of the resumption, both in."""
     days: set[date] = set()
