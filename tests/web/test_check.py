@@ -51,7 +51,7 @@ def test_everything_that_stands_against_it_side_by_side_with_what_to_do(browser)
     for code in ("V-O-01", "V-O-03", "V-O-04", "V-O-06", "V-I-01"):
         assert code in text
     assert "请先由原单位或本人在转出地办理停保" in text
-    assert "政策版本：100000 v1" in text
+    assert "政策版本：全国第1版" in text
     assert "还不能受理" in text
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
 from django import template
 
 from transfers.models.labels import said as in_language
+from transfers.places import area_of, has_area
 from transfers.rules.parties import Named
 from transfers.rules.workdays import local_date
 
 register = template.Library()
+_EDITION = re.compile(r"\b(\d{6}) v(\d+) ")
 _WEEKDAYS = tuple(
     Named(f"周{zh}", en)
     for zh, en in zip("一二三四五六日", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True)
@@ -22,6 +25,18 @@ _WEEKDAYS = tuple(
 def said(words: Any) -> str:
     """The wording of anything with `zh` and `en` in the active language; empty for nothing."""
     return in_language(words) if words else ""
+
+
+@register.filter
+def editions(text: str) -> str:
+    """A text with its policy editions in words: `330100 v1 …` becomes `浙江省杭州市第1版 …`."""
+
+    def worded(found: re.Match[str]) -> str:
+        code, number = found.groups()
+        name = area_of(code).full_name if has_area(code) else code
+        return in_language(Named(f"{name}第{number}版 ", f"{name} v{number} "))
+
+    return _EDITION.sub(worded, text)
 
 
 @register.filter
