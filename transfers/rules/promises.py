@@ -350,4 +350,4 @@ def _days(days: int) -> Named:
 
 
 def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]
+    return ", ".join(part[:1].lower() + part[1:] for part in text.split(", "))
