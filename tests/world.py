@@ -36,6 +36,14 @@ PASSWORD = "Test-only-2026"
 # A Monday with no holiday near it: acceptance on 2026-06-01 makes OUT due on 2026-06-15.
 MONDAY = datetime(2026, 6, 1, 10, 0, tzinfo=ZONE)
 
+# What staff of an area enter when its registry is silent and nothing stands against a transfer; the status is added.
+BY_HAND = {
+    **dict.fromkeys(("retired", "arrears", "open_claims", "several_numbers", "transferred"), "no"),
+    "name_agrees": "yes",
+    "survival": "1",
+    "account": "normal",
+}
+
 
 def identity_number(serial: int = 1, *, birth: date = date(1990, 3, 7)) -> str:
     """A number with a right check digit in a range that was never issued (area 990000 is replaced by 110101)."""

@@ -169,7 +169,7 @@ def registry_for(area: str) -> EnrolmentRegistry:
 def ask(
     person: Person, areas: Iterable[str], *, away: set[str] | None = None
 ) -> tuple[dict[str, AreaFacts], list[str]]:
-    """What each area says of the person, and the areas that did not answer. Slow: never inside a transaction's lock.
+    """What each area says of the person, and the areas that did not answer. Slow where an area's own system is asked.
 
     A registry that is away, and one that answers nonsense, are both silent: neither is the applicant's fault. Areas in
     `away` are taken as silent without being asked; those that turn out to be are added to it.

@@ -215,7 +215,10 @@ REVIEWS = [
     ("match_receipt", "credit_account", {}),
     ("prepare_correction", "send_back_correction", {"reason": "B-01", "note": "月数不符"}),
     ("prepare_correction", "approve_correction", {}),
+    ("request_withdrawal", "grant_withdrawal", {}),
+    ("request_withdrawal", "refuse_withdrawal", {"reason": "N-09", "note": "仍在办理"}),
 ]
+ASKED = {"reason": "W-01", "note": "窗口代为提出"}
 DOUBT = {"reason": "C-01", "note": "月数不符", "data": {"items": [{"field": "periods[0]", "note": "多计一月"}]}}
 CORRECTED = {"note": "误录", "data": {"changes": {"name": "测试乙"}}}
 
@@ -239,6 +242,8 @@ def test_nobody_reviews_their_own_work(world, made, review, more, superuser):
     if made == "prepare_correction":
         until = [name for name, _who, _given in route].index("claim_in") + 1
         route = [*route[:until], ("raise_query", one, DOUBT), ("prepare_correction", one, CORRECTED)]
+    if made == "request_withdrawal":
+        route = [*route[:1], ("request_withdrawal", one, ASKED)]
     for name, _who, given in route:
         reviewer = name in {review for _made, review, _more in REVIEWS}
         case = world.take(case, name, other if reviewer else one, **given)

@@ -10,7 +10,7 @@ import pytest
 import transfers.actions.sweep as sweeping
 from notifications.models import Letter
 from tests.sla.days import at
-from tests.world import IN, MONDAY, OUT, application, identity_number, person, user
+from tests.world import BY_HAND, IN, MONDAY, OUT, application, identity_number, person, user
 from transfers.access import Actor, ActorKind, actor_for, person_actor
 from transfers.actions.intake import apply, clean, decide
 from transfers.actions.sweep import sweep
@@ -262,7 +262,7 @@ def test_a_registry_that_stays_away_is_answered_for_by_its_own_staff(world, regi
     assert Letter.objects.filter(template="by_hand").exists()
     assert problems(now=now) == []
     mine, other = (world.out_handler, world.in_handler) if side == "out" else (world.in_handler, world.out_handler)
-    found = {"status": "2" if side == "out" else "1", "retired": "no", "arrears": "no", "open_claims": "no"}
+    found = {**BY_HAND, "status": "2" if side == "out" else "1"}
     step = {"note": "查本地参保系统", "data": found, "now": now}
     with pytest.raises(Refusal, match="J-NOT-YOURS"):
         world.take(case, "answer_by_hand", other, **step)
@@ -281,11 +281,18 @@ def test_what_staff_found_by_hand_is_judged_by_the_same_rules(world, registry):
         now = case.precheck_at
         sweep(now=now)
         case = TransferCase.objects.get()
-    found = {"status": "1", "retired": "yes", "arrears": "no", "open_claims": "no"}
+    found = {**BY_HAND, "status": "1", "retired": "yes", "name_agrees": "no", "account": "frozen", "survival": "2"}
     case = world.take(case, "answer_by_hand", world.out_handler, note="已退休", data=found, now=now)
     case = decide(case.pk, now=now)
     assert case.state == "NOT_ACCEPTED"
-    assert [failure["code"] for failure in case.failures] == ["V-O-01", "V-O-04", "V-I-04"]
+    assert [failure["code"] for failure in case.failures] == [
+        "V-O-01",
+        "V-O-04",
+        "V-O-05",
+        "V-I-04",
+        "V-P-01",
+        "V-P-05",
+    ]
 
 
 def test_a_case_can_be_taken_back_before_it_is_accepted(world, registry):

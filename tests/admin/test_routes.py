@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from tests.admin.conftest import address, again, post_step
-from tests.world import IN, MONDAY, OUT, World, application, person, user
+from tests.world import BY_HAND, IN, MONDAY, OUT, World, application, person, user
 from transfers.actions.sweep import sweep
 from transfers.models import ContributionPeriod, Enrolment, Person, PersonalAccount, Policy, Sheet, TransferCase
 from transfers.registry import OwnTables, RegistryUnavailable
@@ -345,10 +345,10 @@ def test_a_silent_area_is_checked_by_hand(world, signed_in, settings):
     assert all(words in text for words in ("首次未应答", "2026-06-01 10:00", "待人工录入"))
     text = step_page(handler, case, "answer_by_hand")
     assert text.count('type="radio"') >= 5 + 3 * 2
-    answers = {"field_status": "2", "field_retired": "no", "field_arrears": "no", "field_open_claims": "no"}
+    answers = {f"field_{name}": value for name, value in {**BY_HAND, "status": "2"}.items()}
     wrong = post_step(handler, case, "answer_by_hand", note="电话核实", **{**answers, "field_status": "9"})
     assert wrong.status_code == 400
-    assert wrong.content.decode().count(" checked") == 3
+    assert wrong.content.decode().count(" checked") == len(answers) - 1
     case = go(handler, case, "answer_by_hand", note="电话核实", **answers)
     assert case.state == "ACCEPTED"
     assert "是否欠费：否" in page_of(handler, case)

@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError
 
 from tests.concurrency.racing import SHORT, WAIT, Meeting, after_reading_the_case, at_once, one_won, race
-from tests.world import MONDAY, OUT, World, application, person, user
+from tests.world import BY_HAND, MONDAY, OUT, World, application, person, user
 from transfers.access import SYSTEM, actor_for, person_actor
 from transfers.actions import intake, perform, routes
 from transfers.actions.effects import EFFECTS
@@ -84,7 +84,7 @@ def checked_by_hand(world: World) -> TransferCase:
 @GUARDED
 def test_an_answer_by_hand_while_the_registry_comes_back(committed: World, monkeypatch: Any, guarded: bool) -> None:
     case = checked_by_hand(committed)
-    found = {"status": "2", "retired": "no", "arrears": "no", "open_claims": "no"}
+    found = {**BY_HAND, "status": "2"}
     handler = actor_for(committed.out_handler)
     meeting = Meeting(timeout=SHORT if guarded else WAIT)
     with after_reading_the_case(monkeypatch, meeting, guarded=guarded):

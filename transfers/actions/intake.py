@@ -25,8 +25,8 @@ from transfers.rules import casenumber, identity
 from transfers.rules.benefits import advise_on
 from transfers.rules.dryrun import advice_data
 from transfers.rules.errors import Refusal, refusal
-from transfers.rules.facts import Application, AreaFacts, EnrolmentFact
-from transfers.rules.parties import Applicant, Channel, Scheme, Side
+from transfers.rules.facts import AccountFact, Application, AreaFacts, EnrolmentFact
+from transfers.rules.parties import Applicant, Channel, Scheme, Side, Survival
 from transfers.rules.precheck import Failure, precheck
 from transfers.rules.routes import State
 from transfers.rules.text import has_control
@@ -288,9 +288,9 @@ def decide(case_id: int, *, now: datetime | None = None, away: set[str] | None =
 def _wait_for(case: TransferCase, silent: list[str], now: datetime) -> TransferCase:
     """Try again later; when that has been in vain for long, have the silent areas check by hand."""
     minutes = RETRY_MINUTES[min(case.precheck_attempts, TRIES - 1)]
-    data: dict[str, Any] = {"again_at": now + timedelta(minutes=minutes)}
+    data: dict[str, Any] = {"again_at": now + timedelta(minutes=minutes), "silent": silent}
     if case.state == State.SUBMITTED and case.precheck_attempts >= TRIES:
-        return _settle(case, "ask_by_hand", {**data, "silent": silent, **_pins(case, now)}, now)
+        return _settle(case, "ask_by_hand", {**data, **_pins(case, now)}, now)
     return _settle(case, "defer", data, now)
 
 
@@ -334,12 +334,25 @@ def _pins(case: TransferCase, now: datetime) -> dict[str, int]:
 def _found_by_hand(case: TransferCase, area: str, answer: Mapping[str, str]) -> AreaFacts:
     """What staff of a silent area found, as the rules see it. They looked the person up by name and number."""
     scheme = case.outbound_scheme if area == case.outbound_area_id else case.inbound_scheme
-    enrolment = EnrolmentFact(scheme, answer["status"], case.name, retired=answer["retired"] == "yes")
+
+    def yes(name: str) -> bool:
+        return answer[name] == "yes"
+
+    enrolment = EnrolmentFact(
+        scheme,
+        answer["status"],
+        case.name if yes("name_agrees") else "",
+        retired=yes("retired"),
+        transferred=yes("transferred"),
+    )
     return AreaFacts(
         area=area,
         enrolments=(enrolment,),
-        arrears=answer["arrears"] == "yes",
-        open_claims=answer["open_claims"] == "yes",
+        account=None if answer["account"] == "none" else AccountFact(0, answer["account"]),
+        arrears=yes("arrears"),
+        open_claims=yes("open_claims"),
+        numbers=2 if yes("several_numbers") else 1,
+        survival=Survival(answer["survival"]),
     )
 
 

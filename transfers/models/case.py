@@ -13,7 +13,7 @@ from accounts.crypto import EncryptedTextField
 from transfers.models.guards import GuardedQuerySet
 from transfers.models.labels import said_later
 from transfers.models.moves import Field, Step, declared, move
-from transfers.rules.parties import Applicant, Channel, EnrolmentStatus, Named, Role, Scheme, Side
+from transfers.rules.parties import Applicant, Channel, EnrolmentStatus, Named, Role, Scheme, Side, Survival
 from transfers.rules.routes import STATES, State, StateInfo
 
 S = State
@@ -22,6 +22,13 @@ TERMINAL = [state.value for state in State if state.info.terminal]
 OPEN_WORK = (
     *(S.ACCEPTED, S.OUT_PROCESSING, S.OUT_SUPPLEMENT, S.OUT_REVIEW, S.RETURNED),
     *(S.INFO_SENT, S.IN_PROCESSING, S.IN_QUERY, S.QUERY_REVIEW, S.IN_REVIEW),
+)
+_SURVIVAL = tuple((survival.value, survival.named) for survival in Survival)
+_ACCOUNT = (
+    ("normal", Named("正常", "Normal")),
+    ("frozen", Named("冻结", "Frozen")),
+    ("abnormal", Named("异常", "Abnormal")),
+    ("none", Named("没有账户", "There is none")),
 )
 _YES_NO = (("no", Named("否", "No")), ("yes", Named("是", "Yes")))
 
@@ -113,6 +120,8 @@ class TransferCase(models.Model):
     return_note = models.CharField(max_length=500, blank=True)
     # Where the case stood when its withdrawal was asked for: refused, it goes back there.
     held_state = models.CharField(max_length=20, blank=True)
+    # Who of the staff asked for it at a window: they do not answer it. Empty when the person did.
+    withdrawal_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     end_reason = models.CharField(max_length=4, blank=True)
 
     objects = GuardedQuerySet.as_manager()
@@ -226,6 +235,9 @@ class TransferCase(models.Model):
     def defer(self, step: Step) -> None:
         self.precheck_attempts += 1
         self.precheck_at = step.data["again_at"]
+        if self.state == S.MANUAL_CHECK:  # an area that has come back is not waited for
+            answered = {area: answer for area, answer in self.by_hand.items() if answer is not None}
+            self.by_hand = dict.fromkeys(step.data["silent"]) | answered
 
     @move(
         state,
@@ -261,7 +273,12 @@ class TransferCase(models.Model):
                 "Enrolment status",
                 options=tuple((status.value, status.named) for status in EnrolmentStatus),
             ),
+            Field("name_agrees", "choice", "姓名与登记是否一致", "The name agrees", options=_YES_NO),
+            Field("survival", "choice", "生存状态", "Survival", options=_SURVIVAL),
             Field("retired", "choice", "是否已退休", "Retired", options=_YES_NO),
+            Field("several_numbers", "choice", "是否有多个编号未合并", "Several numbers", options=_YES_NO),
+            Field("transferred", "choice", "关系是否已转出", "Transferred out already", options=_YES_NO),
+            Field("account", "choice", "个人账户", "Personal account", options=_ACCOUNT),
             Field("arrears", "choice", "是否欠费", "In arrears", options=_YES_NO),
             Field("open_claims", "choice", "有无未结算费用", "Unsettled costs", options=_YES_NO),
         ),
@@ -696,6 +713,7 @@ class TransferCase(models.Model):
     )
     def request_withdrawal(self, step: Step) -> None:
         self.held_state = self.state
+        self.withdrawal_by_id = step.user_id
         self.end_reason = step.reason
         self.auto_at = None
 
@@ -708,6 +726,7 @@ class TransferCase(models.Model):
         side=Side.OUT,
         either=True,
         holding=True,
+        four_eyes=("withdrawal_by_id",),
         roles=(Role.OUT_HANDLER, Role.OUT_REVIEWER, Role.IN_HANDLER, Role.IN_REVIEWER),
         confirm=Named(
             "业务将终止；已锁定的余额退回原账户。",
@@ -727,6 +746,7 @@ class TransferCase(models.Model):
         side=Side.OUT,
         either=True,
         holding=True,
+        four_eyes=("withdrawal_by_id",),
         roles=(Role.OUT_HANDLER, Role.OUT_REVIEWER, Role.IN_HANDLER, Role.IN_REVIEWER),
         reasons="withdrawal_refused",
         note=True,

@@ -84,8 +84,8 @@ class Declared:
 
     @property
     def reviews(self) -> bool:
-        """Whether this step judges what somebody else has done."""
-        return bool(self.move.four_eyes)
+        """Whether this step judges what somebody else of the same side has done."""
+        return bool(self.move.four_eyes) and not self.move.either
 
 
 @dataclass(frozen=True, slots=True)

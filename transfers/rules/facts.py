@@ -80,8 +80,8 @@ class AreaFacts:
                 continue
             if row.active_on(today):
                 years.append(today.year if row.valid_to is None else min(today.year, row.valid_to.year))
-            elif not row.active and row.valid_to is not None:
-                years.append(row.valid_to.year)
+            elif not row.active and row.valid_to is not None and row.valid_to.year <= today.year + 1:
+                years.append(row.valid_to.year)  # a far date means that the end is open: it tells nothing
         paid = last_counted(p for p in self.periods if p.scheme == Scheme.RESIDENT)
         if paid is not None:
             years.append(paid // 12)

@@ -88,7 +88,7 @@ def preview(policy: Policy, actor: Actor, now: datetime) -> Preview:
         on=on,
         changed=changed,
         pinned=touched.filter(accepted_at__isnull=False, closed_at__isnull=True).count(),
-        waiting=touched.filter(state=State.SUBMITTED.value).count(),
+        waiting=touched.filter(state__in=[State.SUBMITTED.value, State.MANUAL_CHECK.value]).count(),
         clocks=clocks.count(),
         moved=_moved(clocks, after, actor, on),
     )

@@ -380,6 +380,7 @@ def _stages(states: Any) -> list[list[Any]]:
 _MAKES = {
     "out_handler": ["prepare_sheet", "prepare_correction"],
     "in_handler": ["check_sheet", "raise_query"],
+    "withdrawal_by": ["request_withdrawal"],
     "maker": ["propose_remittance"],
     "matcher": ["match_receipt"],
 }
@@ -421,9 +422,10 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
         JOIN (SELECT review, array_agg(make) AS makes FROM unnest(%s::text[], %s::text[]) AS p(review, make)
             GROUP BY review) p ON p.review = r.name
         JOIN transfers_transfercase c ON c.id = r.case_id
-        LEFT JOIN LATERAL (SELECT m.actor_id FROM transfers_caseevent m WHERE m.case_id = r.case_id
+        LEFT JOIN LATERAL (SELECT m.actor_id, m.name FROM transfers_caseevent m WHERE m.case_id = r.case_id
             AND m.name = ANY(p.makes) AND m.version < r.version ORDER BY m.version DESC LIMIT 1) m ON true
-        WHERE r.actor_id IS NULL OR m.actor_id IS NULL OR r.actor_id = m.actor_id ORDER BY r.id
+        WHERE r.actor_id IS NULL OR m.actor_id IS NULL AND m.name IS DISTINCT FROM 'request_withdrawal'
+            OR r.actor_id = m.actor_id ORDER BY r.id
         """,
         reviews,
         makes,
@@ -437,7 +439,7 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
     for column, names in columns:
         table, key = (
             ("transfers_transfercase", "id")
-            if column.startswith(("out_", "in_"))
+            if column.startswith(("out_", "in_", "withdrawal_"))
             else ("transfers_remittance", "case_id")
         )
         # A column may be cleared by a step that undoes the work; what it holds must be who did it last.

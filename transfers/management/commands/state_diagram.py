@@ -20,6 +20,7 @@ FILE = Path("docs", "states.md")
 _EYES = {
     "out_handler_id": "the outbound handler of this case",
     "in_handler_id": "the inbound handler of this case",
+    "withdrawal_by_id": "whoever asked for the withdrawal",
     "maker_id": "whoever proposed the remittance",
     "matcher_id": "whoever matched the receipt",
 }
