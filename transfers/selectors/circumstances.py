@@ -84,7 +84,7 @@ _SHOWN: dict[str, set[State]] = {
     "terminate": {State.TERMINATED},
     "lapse": {State.TERMINATED},
     "raise_query": _IN_WORK,
-    "request_withdrawal": {State.WITHDRAW_REQUESTED, State.WITHDRAWN},
+    "request_withdrawal": {State.WITHDRAW_REQUESTED},
     "withdraw_application": {State.WITHDRAWN},
     "reopen": _RECTIFIED,
     "forward": set(),

@@ -695,7 +695,7 @@ def asked_of(case: TransferCase, remittance: Remittance | None) -> Asked | None:
         and declared.machine == machine
         and subject.state in declared.sources
         and Side(case.acts) in (declared.move.sides if declared.move.side in _SIDE_COLUMN else (declared.move.side,))
-        and declared.move.tone == "primary"
+        and (declared.move.tone == "primary" or (case.info.holds and declared.move.holding))
     ]
     if not waited:
         return None
@@ -705,6 +705,10 @@ def asked_of(case: TransferCase, remittance: Remittance | None) -> Asked | None:
         agency=agency.name if agency else "",
         phone=agency.phone if agency else "",
         steps=tuple(move.named for move in waited),
-        roles=tuple({role: role.named for move in waited for role in move.roles}.values()) if agency else (),
+        roles=tuple(
+            {role: role.named for move in waited for role in move.roles if belongs(role, Side(case.acts))}.values()
+        )
+        if agency
+        else (),
         owner=str(case.owner) if case.owner else "",
     )
