@@ -386,9 +386,9 @@ def _store_clocks(clocks: Sequence[Clock]) -> None:
     sets = ", ".join(f"{name} = v.{name}" for name in columns if name != "id")
     with connection.cursor() as cursor:
         # One JSON document, not an array for each column: escaping plans for arrays takes longer than all the rest.
-        cursor.execute(
-            f"UPDATE transfers_clock AS k SET {sets} FROM {_records(columns)} WHERE k.id = v.id", [_as_json(rows)]
-        )  # nosec B608 - names of our own columns
+        # Names of our own columns.
+        sql = f"UPDATE transfers_clock AS k SET {sets} FROM {_records(columns)} WHERE k.id = v.id"  # nosec B608
+        cursor.execute(sql, [_as_json(rows)])
 
 
 def _store_events(events: Sequence[CaseEvent]) -> None:
@@ -397,9 +397,9 @@ def _store_events(events: Sequence[CaseEvent]) -> None:
     rows = [{name: getattr(event, field.attname) for name, field in fields.items()} for event in events]
     names = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO transfers_caseevent ({names}) SELECT {names} FROM {_records(columns)}", [_as_json(rows)]
-        )  # nosec B608 - names of our own columns
+        # Names of our own columns.
+        sql = f"INSERT INTO transfers_caseevent ({names}) SELECT {names} FROM {_records(columns)}"  # nosec B608
+        cursor.execute(sql, [_as_json(rows)])
 
 
 def _records(columns: Mapping[str, str]) -> str:
