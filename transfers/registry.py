@@ -7,7 +7,8 @@ registry that does not answer raises `RegistryUnavailable`: that leads to a retr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Protocol
 
@@ -16,8 +17,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
-from transfers.models import ContributionPeriod, Enrolment, Person, PersonalAccount
-from transfers.rules.errors import Refusal
+from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount
+from transfers.rules.errors import Refusal, refusal
 from transfers.rules.facts import AccountFact, AreaFacts, EnrolmentFact
 from transfers.rules.months import Period
 from transfers.rules.parties import EnrolmentStatus, Scheme, Survival
@@ -27,6 +28,15 @@ log = structlog.get_logger(__name__)
 
 class RegistryUnavailable(Exception):
     """The area's registry does not answer now."""
+
+
+@contextmanager
+def answering(area: Area) -> Iterator[None]:
+    """Where somebody waits for the answer: a registry that is down is said as J-REGISTRY-DOWN, with the area's name."""
+    try:
+        yield
+    except RegistryUnavailable as error:
+        raise refusal("J-REGISTRY-DOWN", area=area.name) from error
 
 
 class EnrolmentRegistry(Protocol):

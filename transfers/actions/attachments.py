@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import uuid
 from collections.abc import Sequence
@@ -16,9 +15,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from transfers.access import Actor, ActorKind, find_case, sees
+from transfers.access import Actor, ActorKind, agency_on, find_case, sees
 from transfers.actions.door import Done, perform
-from transfers.models import AccessEvent, Attachment, CaseEvent, TransferCase
+from transfers.actions.history import tell_paper
+from transfers.documents.files import write_new
+from transfers.models import AccessEvent, Attachment, TransferCase
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.parties import Named, Role, Side
 from transfers.rules.text import has_control
@@ -125,20 +126,18 @@ def attach(case: TransferCase, actor: Actor, upload: Upload, kind: str, *, now: 
             uploaded_by_id=actor.user_id,
         )
         named = KINDS[kind]
-        CaseEvent.objects.create(
-            case=case,
-            at=now,
-            kind="paper",
-            name="paper",
-            actor_kind=actor.kind.value,
-            actor_id=actor.user_id,
-            actor_name=actor.name if actor.user_id else "",
-            side=side.value,
-            agency_id={Side.OUT: case.outbound_agency_id, Side.IN: case.inbound_agency_id}.get(side),
-            data={"zh": f"上传材料：{named.zh}", "en": f"Paper added: {named.en}", "attachment": attachment.pk},
+        tell_paper(
+            case.pk,
+            actor,
+            "paper",
+            Named(f"上传材料：{named.zh}", f"Paper added: {named.en}"),
+            side=side,
+            agency_id=agency_on(case, side),
+            now=now,
+            attachment=attachment.pk,
         )
         # Last, so that a row that cannot be written leaves no file; a file whose commit fails is only never found.
-        _write(_root() / path, content)
+        write_new(_root() / path, content)
     return attachment
 
 
@@ -190,19 +189,6 @@ def open_attachment(actor: Actor, case_pk: int, pk: int, *, now: datetime | None
 
 def _root() -> Path:
     return Path(settings.UPLOAD_DIR)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _judge(shown: str, content: bytes) -> tuple[str, str]:

@@ -75,7 +75,7 @@ def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
     """Check the event as an application is checked, with what is its own; all problems together as J-INPUT."""
     problems: dict[str, Any] = {}
     for name in sorted(event.keys() - {*REQUIRED, *OPTIONAL}):
-        problems[str(name)[:40]] = _problem(refusal("J-FIELDS", fields=str(name)[:40]))
+        problems[str(name)[:40]] = refusal("J-FIELDS", fields=str(name)[:40]).told
     named = event.get("outbound_area") is not None
     raw = {name: value for name, value in event.items() if name in {*REQUIRED, *OPTIONAL}}
     key, month = raw.pop("event", None), raw.pop("first_month", None)
@@ -98,7 +98,7 @@ def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
         if not named:
             problems.pop("outbound_area", None)
     if application is not None and named and application.outbound == application.inbound:
-        problems["outbound_area"] = _problem(refusal("J-SAME-AREA"))
+        problems["outbound_area"] = refusal("J-SAME-AREA").told
     if problems or application is None:
         raise refusal("J-INPUT", fields=problems)
     return _Event(
@@ -159,8 +159,4 @@ def _outbound(read: _Event, now: datetime) -> Answer | tuple[Agency, str]:
 
 
 def _wrong(field: str, zh: str, en: str) -> dict[str, str]:
-    return _problem(refusal("J-FIELD", field=field, problem=zh, problem_en=en))
-
-
-def _problem(error: Refusal) -> dict[str, str]:
-    return {"code": error.code, "zh": error.zh, "en": error.en}
+    return refusal("J-FIELD", field=field, problem=zh, problem_en=en).told

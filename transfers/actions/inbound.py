@@ -7,7 +7,7 @@ from transfers.documents.seal import intact
 from transfers.documents.sheet import digest_of, periods_of
 from transfers.models import Sheet, TransferCase
 from transfers.policies import pinned_policy
-from transfers.registry import RegistryUnavailable, registry_for
+from transfers.registry import answering, registry_for
 from transfers.rules.benefits import advise_on
 from transfers.rules.dryrun import advice_data
 from transfers.rules.errors import refusal
@@ -38,17 +38,14 @@ def approve_in(context: Context) -> Effect:
     sheet = sealed_sheet(case)
     brought = periods_of(sheet.content)
     pinned = pinned_policy(case.inbound_policy_id or 0)
-    area = case.inbound_area
-    try:
+    with answering(case.inbound_area):
         registry = registry_for(case.inbound_area_id)
         facts = registry.facts(case.person, case.inbound_area_id)
         registry.take_over(case.person, case.inbound_area_id, taken_over(brought, pinned.policy), case.pk)
-        area = case.outbound_area
+    with answering(case.outbound_area):
         registry_for(case.outbound_area_id).end_relationship(
             case.person, case.outbound_area_id, case.outbound_scheme, on, case.pk
         )
-    except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=area.name) from error
     own = [period for period in facts.periods if period.area in ("", case.inbound_area_id)]
     advice = advise_on(
         outbound=AreaFacts(case.outbound_area_id, periods=tuple(brought)),

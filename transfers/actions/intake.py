@@ -113,11 +113,11 @@ def clean(
                 raise refusal("J-FIELD", field=name, problem="应为文字", problem_en="must be text")
             return check(value)
         except Refusal as error:
-            problems[name] = {"code": error.code, "zh": error.zh, "en": error.en}
+            problems[name] = error.told
             return None
 
     for name in sorted(raw.keys() - set(fields)):
-        problems[str(name)[:40]] = _problem(refusal("J-FIELDS", fields=str(name)[:40]))
+        problems[str(name)[:40]] = refusal("J-FIELDS", fields=str(name)[:40]).told
     today = local_date(now)
     document = attempt("identity_type", _choice("identity_type", [d.value for d in identity.Document]), default="01")
     checked = attempt("identity_number", lambda text: identity.require(document or "01", text, today=today))
@@ -145,7 +145,7 @@ def clean(
     )
     for name, field, zh, en in _wanting(cleaned, channel, today):
         if name not in problems:
-            problems[name] = _problem(refusal("J-FIELD", field=field, problem=zh, problem_en=en))
+            problems[name] = refusal("J-FIELD", field=field, problem=zh, problem_en=en).told
     if problems:
         raise Refusal(
             "J-INPUT",
@@ -463,10 +463,6 @@ def _person(application: CleanApplication) -> Person:
         },
     )
     return person
-
-
-def _problem(error: Refusal) -> dict[str, str]:
-    return {"code": error.code, "zh": error.zh, "en": error.en}
 
 
 def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:

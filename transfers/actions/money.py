@@ -6,7 +6,7 @@ from datetime import datetime
 
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.models import LedgerEntry, LedgerTransaction, Remittance, TransferCase
-from transfers.registry import RegistryUnavailable, registry_for
+from transfers.registry import answering, registry_for
 from transfers.rules.errors import refusal
 from transfers.rules.routes import State
 
@@ -33,10 +33,8 @@ def freeze(context: Context) -> Effect:
     """Fix the balance and empty the account: from here on it cannot be spent (Art. 9)."""
     case, amount = context.case, context.step.data["amount_fen"]
     out = case.outbound_area_id
-    try:
+    with answering(case.outbound_area):
         registry_for(out).fix_account(case.person, out, amount, case.pk)
-    except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=case.outbound_area.name) from error
     post(
         case,
         "fix",
@@ -60,10 +58,8 @@ def release(context: Context) -> Effect:
     """The case did not go through: what was fixed goes back to the account it came from."""
     case, amount = context.case, _money(context).amount_fen
     out = case.outbound_area_id
-    try:
+    with answering(case.outbound_area):
         registry_for(out).restore_account(case.person, out, amount, case.pk)
-    except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=case.outbound_area.name) from error
     post(
         case,
         "release",
@@ -87,9 +83,7 @@ def credit_account(context: Context) -> Effect:
     """Entry kind 107: the money is in the person's new account."""
     case, amount = context.case, _money(context).amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
-    try:
+    with answering(case.inbound_area):
         registry_for(into).credit_account(case.person, into, amount, case.pk)
-    except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=case.inbound_area.name) from error
     post(case, "107", [("transit", out, into, -amount), ("personal", into, None, amount)], now=context.step.now)
     return Effect(then=(Next("finish"),) if case.state == State.RELATION_DONE else ())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.documents.seal import seal
 from transfers.documents.sheet import COMPARED, content_for, digest_of
-from transfers.models import Remittance, Sheet
+from transfers.models import Remittance, Sheet, TransferCase
 from transfers.places import same_province
-from transfers.registry import RegistryUnavailable, registry_for
+from transfers.registry import answering, registry_for
 from transfers.rules.errors import refusal
-from transfers.rules.facts import AreaFacts
 from transfers.rules.parties import Side
 from transfers.sla.clocks import policy_of
 
@@ -26,21 +26,25 @@ _WORDS = {
 }
 
 
-def _facts(context: Context) -> AreaFacts:
-    case = context.case
-    try:
-        return registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
-    except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=case.outbound_area.name) from error
+def stands(case: TransferCase, *, handler: str, now: datetime) -> dict[str, Any]:
+    """The sheet as the outbound record stands now (transfers/documents/sheet.py)."""
+    with answering(case.outbound_area):
+        facts = registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
+    return content_for(case, facts, handler=handler, now=now)
+
+
+def to_transfer(case: TransferCase, *, handler: str, now: datetime) -> dict[str, Any]:
+    """The same where there must be something to transfer: J-SHEET-EMPTY."""
+    content = stands(case, handler=handler, now=now)
+    if not content["periods"]:
+        raise refusal("J-SHEET-EMPTY")
+    return content
 
 
 @effect("prepare_sheet")
 def prepare_sheet(context: Context) -> Effect:
     """Make the sheet from the outbound record as it stands now; a draft that was sent back is replaced."""
-    case, step = context.case, context.step
-    content = content_for(case, _facts(context), handler=context.actor.name, now=step.now)
-    if not content["periods"]:
-        raise refusal("J-SHEET-EMPTY")
+    content = to_transfer(context.case, handler=context.actor.name, now=context.step.now)
     sheet = draft_sheet(context, content)
     return Effect({"sheet": sheet.version, "months_total": content["months_total"]})
 
@@ -50,7 +54,7 @@ def approve_out(context: Context) -> Effect:
     """Seal the sheet, if the record is still what it says, and open the money line (Art. 9)."""
     case, step = context.case, context.step
     sheet = Sheet.objects.get(case=case, sealed_at__isnull=True)
-    now_stands = content_for(case, _facts(context), handler="", now=step.now)
+    now_stands = stands(case, handler="", now=step.now)
     changed = [name for name in COMPARED if now_stands[name] != sheet.content[name]]
     if changed:
         raise refusal(
@@ -65,10 +69,7 @@ def approve_out(context: Context) -> Effect:
 @effect("auto_out")
 def auto_out(context: Context) -> Effect:
     """Prepare, seal and send without people, where the province's `in_province_mode` says so."""
-    case, step = context.case, context.step
-    content = content_for(case, _facts(context), handler=context.actor.name, now=step.now)
-    if not content["periods"]:
-        raise refusal("J-SHEET-EMPTY")
+    content = to_transfer(context.case, handler=context.actor.name, now=context.step.now)
     sheet = draft_sheet(context, content)
     seal_sheet(context, sheet)
     return open_money(context, sheet)

@@ -14,17 +14,17 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from transfers.access import Actor, ActorKind, agency_on, find_case
+from transfers.actions.history import tell_paper
+from transfers.actions.outbound import to_transfer
 from transfers.documents.papers import store
 from transfers.documents.papers.ordering import drafted
 from transfers.documents.papers.saying import as_set, said_by
 from transfers.documents.papers.typesetting import MissingGlyphs, typeset
 from transfers.documents.pdfseal import seal_pdf
-from transfers.documents.sheet import content_for
-from transfers.models import AccessEvent, CaseEvent, Paper, Sheet, TransferCase
-from transfers.registry import RegistryUnavailable, registry_for
+from transfers.models import AccessEvent, Paper, Sheet, TransferCase
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.papers import AT_ONCE, PaperKind
-from transfers.rules.parties import Role, Side
+from transfers.rules.parties import Named, Role, Side
 from transfers.rules.text import has_control
 from transfers.rules.workdays import last_day_of
 
@@ -183,7 +183,7 @@ def issue(actor: Actor, case_pk: int, kind: str, *, note: str = "", now: datetim
         facts |= {"content": _certified(case, actor, now)}
     paper = drafted(case, wanted, version=case.version, facts=facts, now=now, ordered_by=actor.user_id)
     paper.save()
-    _tell(actor, paper, f"开具{wanted.info.zh}", f"Paper issued: {wanted.info.en}", now)
+    _tell(actor, paper, Named(f"开具{wanted.info.zh}", f"Paper issued: {wanted.info.en}"), now)
     return paper
 
 
@@ -197,7 +197,7 @@ def issue_by_hand(actor: Actor, pk: int, *, now: datetime | None = None) -> Pape
     paper.status, paper.issued_at, paper.issued_by_id = Status.PRINTED, now, actor.user_id
     paper.save(update_fields=["status", "issued_at", "issued_by"])
     named = PaperKind(paper.kind).info
-    _tell(actor, paper, f"手工开具{named.zh}", f"Paper issued by hand: {named.en}", now)
+    _tell(actor, paper, Named(f"手工开具{named.zh}", f"Paper issued by hand: {named.en}"), now)
     return paper
 
 
@@ -234,26 +234,9 @@ def _certified(case: TransferCase, actor: Actor, now: datetime) -> dict[str, Any
     sealed = Sheet.objects.filter(case=case, sealed_at__isnull=False).order_by("-version").first()
     if sealed is not None:
         return dict(sealed.content)
-    try:
-        facts = registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
-    except RegistryUnavailable as error:
-        raise refusal("J-REGISTRY-DOWN", area=case.outbound_area.name) from error
-    content = content_for(case, facts, handler=actor.name, now=now)
-    if not content["periods"]:
-        raise refusal("J-SHEET-EMPTY")
-    return content
+    return to_transfer(case, handler=actor.name, now=now)
 
 
-def _tell(actor: Actor, paper: Paper, zh: str, en: str, now: datetime) -> None:
-    CaseEvent.objects.create(
-        case_id=paper.case_id,
-        at=now,
-        kind="paper",
-        name="paper",
-        actor_kind=actor.kind.value,
-        actor_id=actor.user_id,
-        actor_name=actor.name if actor.user_id else "",
-        side=PaperKind(paper.kind).info.side.value,
-        agency_id=paper.agency_id,
-        data={"zh": zh, "en": en, "paper": paper.pk},
-    )
+def _tell(actor: Actor, paper: Paper, what: Named, now: datetime) -> None:
+    side = PaperKind(paper.kind).info.side
+    tell_paper(paper.case_id, actor, "paper", what, side=side, agency_id=paper.agency_id, now=now, paper=paper.pk)

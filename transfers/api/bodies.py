@@ -60,7 +60,7 @@ def fields(
     problems = _unknown(body, {*required, *optional, *whole})
 
     def wrong(name: str, zh: str, en: str) -> None:
-        problems[name] = words(refusal("J-FIELD", field=name, problem=zh, problem_en=en))
+        problems[name] = refusal("J-FIELD", field=name, problem=zh, problem_en=en).told
 
     for name in (*required, *optional):
         value = body.get(name, "")
@@ -84,12 +84,7 @@ def known(query: Mapping[str, Any], names: tuple[str, ...]) -> None:
 
 
 def _unknown(given: Mapping[str, Any], names: set[str]) -> dict[str, dict[str, str]]:
-    return {name[:40]: words(refusal("J-FIELDS", fields=name[:40])) for name in sorted(given.keys() - names)}
-
-
-def words(error: Refusal) -> dict[str, str]:
-    """One field's problem as it is sent."""
-    return {"code": error.code, "zh": error.zh, "en": error.en}
+    return {name[:40]: refusal("J-FIELDS", fields=name[:40]).told for name in sorted(given.keys() - names)}
 
 
 def _length(request: HttpRequest) -> int:

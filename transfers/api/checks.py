@@ -21,7 +21,7 @@ from transfers.rules.dryrun import dry_run_data
 router = Router()
 
 
-class PrecheckIn(Schema):
+class PrecheckIn(shapes.MoverIn):
     """Who would move from where to where. Optional fields may be left out or null; unknown ones are refused."""
 
     model_config = ConfigDict(
@@ -36,13 +36,6 @@ class PrecheckIn(Schema):
             }
         },
     )
-    name: str = Field(max_length=50)
-    identity_type: str | None = Field("01", description="证件类型: 01 resident identity card, 17 residence permit, …")
-    identity_number: str = Field(max_length=30)
-    outbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
-    inbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
-    outbound_scheme: Literal["310", "390"] | None = Field("310", description="310 职工, 390 城乡居民.")
-    inbound_scheme: Literal["310", "390"] | None = "310"
 
 
 class CheckFailureOut(shapes.FailureOut):

@@ -23,7 +23,8 @@ from transfers.rules import casenumber
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.workdays import local_date
 from transfers.selectors.applying import between
-from transfers.web.levels import look, withdrawal_step
+from transfers.selectors.progress import withdrawal_step
+from transfers.web.levels import look
 from transfers.web.origin import origin_of
 
 PAGE_MAX = 100

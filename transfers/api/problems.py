@@ -109,6 +109,5 @@ def install(api: NinjaAPI) -> None:
 def _input(problems: dict[str, str]) -> Refusal:
     fields = {}
     for name, text in problems.items():
-        one = refusal("J-FIELD", field=name, problem="取值不正确", problem_en=text)
-        fields[name] = {"code": one.code, "zh": one.zh, "en": one.en}
+        fields[name] = refusal("J-FIELD", field=name, problem="取值不正确", problem_en=text).told
     return refusal("J-INPUT", fields=fields)

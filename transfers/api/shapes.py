@@ -28,7 +28,21 @@ class Words(Schema):
 
 
 # --- what is sent to us -------------------------------------------------------------------------
-class ApplicationIn(Schema):
+class MoverIn(Schema):
+    """Who would move from where to where."""
+
+    name: str = Field(
+        max_length=50, description="As on the identity document: letters of any script, · . - ' and spaces."
+    )
+    identity_type: str | None = Field("01", description="证件类型: 01 resident identity card, 17 residence permit, …")
+    identity_number: str = Field(max_length=30, description="Checked by GB 11643 where the document follows it.")
+    outbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
+    inbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
+    outbound_scheme: Literal["310", "390"] | None = Field("310", description="310 职工, 390 城乡居民.")
+    inbound_scheme: Literal["310", "390"] | None = "310"
+
+
+class ApplicationIn(MoverIn):
     """An application. Optional fields may be left out or null; unknown ones are refused."""
 
     model_config = ConfigDict(
@@ -44,17 +58,8 @@ class ApplicationIn(Schema):
             }
         },
     )
-    name: str = Field(
-        max_length=50, description="As on the identity document: letters of any script, · . - ' and spaces."
-    )
-    identity_type: str | None = Field("01", description="证件类型: 01 resident identity card, 17 residence permit, …")
-    identity_number: str = Field(max_length=30, description="Checked by GB 11643 where the document follows it.")
     phone: str = Field(max_length=20, description="Mainland mobile number; codes and letters go there.")
     email: str | None = Field("", max_length=254)
-    outbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
-    inbound_area: str = Field(pattern=r"^[0-9]{6}$", description="统筹区 code, see /areas.")
-    outbound_scheme: Literal["310", "390"] | None = Field("310", description="310 职工, 390 城乡居民.")
-    inbound_scheme: Literal["310", "390"] | None = "310"
     applicant: Literal["self", "employer", "agent"] | None = "self"
     applicant_name: str | None = Field("", max_length=80)
     employer_code: str | None = Field("", max_length=18, description="统一社会信用代码; required of an employer.")

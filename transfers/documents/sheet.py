@@ -46,14 +46,7 @@ def content_for(case: TransferCase, facts: AreaFacts, *, handler: str, now: date
         case.outbound_scheme == Scheme.EMPLOYEE and enrolment is not None and enrolment.account_kind == "1"
     )
     return {
-        "case_number": case.number,
-        "name": case.name,
-        "identity_type": case.person.identity_type,
-        "identity_number": mask_id(case.person.identity_number),
-        "outbound_area": case.outbound_area_id,
-        "inbound_area": case.inbound_area_id,
-        "outbound_scheme": case.outbound_scheme,
-        "inbound_scheme": case.inbound_scheme,
+        **_whose(case),
         "account_kind": enrolment.account_kind if enrolment else "",
         **totals_of(periods),
         "balance_fen": facts.account.balance_fen if carries_account and facts.account else 0,
@@ -73,6 +66,20 @@ def content_for(case: TransferCase, facts: AreaFacts, *, handler: str, now: date
                 for p in periods
             ]
         ),
+    }
+
+
+def _whose(case: TransferCase) -> dict[str, str]:
+    """The fields by which a sheet belongs to its case."""
+    return {
+        "case_number": case.number,
+        "name": case.name,
+        "identity_type": case.person.identity_type,
+        "identity_number": mask_id(case.person.identity_number),
+        "outbound_area": case.outbound_area_id,
+        "inbound_area": case.inbound_area_id,
+        "outbound_scheme": case.outbound_scheme,
+        "inbound_scheme": case.inbound_scheme,
     }
 
 
@@ -289,18 +296,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _of_case(content: Mapping[str, Any], case: TransferCase, bad: Collection[str]) -> Problems:
-    ours = {
-        "case_number": case.number,
-        "name": case.name,
-        "identity_type": case.person.identity_type,
-        "identity_number": mask_id(case.person.identity_number),
-        "outbound_area": case.outbound_area_id,
-        "inbound_area": case.inbound_area_id,
-        "outbound_scheme": case.outbound_scheme,
-        "inbound_scheme": case.inbound_scheme,
-    }
     words = Named("与本业务不一致", "it is not this case's")
-    return {name: words for name, value in ours.items() if name not in bad and content[name] != value}
+    return {name: words for name, value in _whose(case).items() if name not in bad and content[name] != value}
 
 
 def _of_seal(parsed: Mapping[str, Any], content: Mapping[str, Any], case: TransferCase, problems: Problems) -> Problems:

@@ -22,6 +22,11 @@ class Refusal(Exception):
         self.http_status = http_status
         self.details = details or {}
 
+    @property
+    def told(self) -> dict[str, str]:
+        """The problem of one field, as a list of problems holds it."""
+        return {"code": self.code, "zh": self.zh, "en": self.en}
+
 
 # code -> (HTTP status, Chinese, English). `{…}` is filled from the details.
 _SENTENCES: dict[str, tuple[int, str, str]] = {

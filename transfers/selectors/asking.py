@@ -44,7 +44,7 @@ def dry_run_of(data: Mapping[str, Any], *, today: date) -> DryRun:
             found = applying(given.facts.area, content.application.today)
         except KeyError:
             unknown = refusal("J-AREA", code=given.facts.area)
-            problems[f"{side}.area"] = {"code": unknown.code, "zh": unknown.zh, "en": unknown.en}
+            problems[f"{side}.area"] = unknown.told
         else:
             policies[f"{side}_policy"], policies[f"{side}_sources"] = found.policy, found.sources
     if problems:

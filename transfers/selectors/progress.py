@@ -75,12 +75,6 @@ def clock_view(clock: Clock, now: datetime) -> ClockView:
     )
 
 
-def clocks_of(case: TransferCase, now: datetime) -> list[ClockView]:
-    """Every clock of the case: those still open first, then the newest."""
-    clocks = sorted(Clock.objects.filter(case=case), key=lambda c: (c.status == Clock.Status.STOPPED, -c.pk))
-    return [clock_view(clock, now) for clock in clocks]
-
-
 def overdue_words(days_over: int) -> Named:
     """How far past its limit something is, in whole working days; on the first of them none is over yet."""
     if days_over < 1:
@@ -477,3 +471,9 @@ def _stages(case: TransferCase) -> tuple[Stage, ...]:
         )
         for number, named in STAGES
     )
+
+
+def withdrawal_step(case: TransferCase) -> str:
+    """The step by which the person can get out of the case now: before acceptance at once, later by asking."""
+    names = ("withdraw_application", "request_withdrawal")
+    return next((name for name in names if case.state in MOVES[name].sources), "")

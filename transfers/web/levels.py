@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from transfers.models import MOVES, TransferCase
+from transfers.models import TransferCase
 from transfers.rules.codes import Reason
 from transfers.rules.errors import Refusal
 from transfers.rules.parties import Named, Side
@@ -163,9 +163,3 @@ def _detail(case: TransferCase, status: PublicStatus) -> Detail:
 def _problem(reason: Reason) -> Problem:
     remedy = Named(reason.remedy_zh, reason.remedy_en)
     return Problem(reason.code, reason.zh, reason.en, remedy, reason.basis, reason.hard)
-
-
-def withdrawal_step(case: TransferCase) -> str:
-    """The step by which the person can get out of the case now: before acceptance at once, later by asking."""
-    names = ("withdraw_application", "request_withdrawal")
-    return next((name for name in names if case.state in MOVES[name].sources), "")

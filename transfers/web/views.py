@@ -21,9 +21,10 @@ from transfers.models import MOVES, TransferCase
 from transfers.rules.errors import Refusal
 from transfers.rules.papers import PaperKind
 from transfers.rules.routes import State
+from transfers.selectors.progress import withdrawal_step
 from transfers.web import passes
 from transfers.web.forms import CodeForm, LookupForm, ResubmitForm, SupplementForm, WithdrawForm
-from transfers.web.levels import for_the_public, look, withdrawal_step
+from transfers.web.levels import for_the_public, look
 from transfers.web.origin import origin_of
 from transfers.web.pictures import DayBar, day_bar
 

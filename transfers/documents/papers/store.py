@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from pathlib import Path
 
 from django.conf import settings
+
+from transfers.documents.files import write_new
 
 
 class Damaged(Exception):
@@ -20,14 +21,9 @@ def keep(pdf: bytes) -> str:
     path = _path(sha256)
     if path.exists():
         return sha256
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    write_new(draft, pdf)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(pdf)
-            file.flush()
-            os.fsync(file.fileno())
         draft.rename(path)
     except BaseException:
         draft.unlink(missing_ok=True)

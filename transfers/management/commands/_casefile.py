@@ -52,7 +52,7 @@ def _text(name: str) -> str:
 
 
 def _told(error: Refusal) -> dict[str, Any]:
-    return {"code": error.code, "zh": error.zh, "en": error.en, **error.details}
+    return {**error.told, **error.details}
 
 
 def _shown(data: dict[str, Any]) -> str:
