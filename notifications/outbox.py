@@ -91,12 +91,18 @@ RETURNING id
 def _object(values: Mapping[str, Any] | None, what: str) -> str:
     """A JSON object as stored, with control characters taken out."""
     try:
-        text = json.dumps(clean(values or {}), ensure_ascii=False, allow_nan=False)
+        text = _written(dict(values or {}))
+        if "\\" in text or not text.isprintable():  # as every text is that has something to take out
+            text = _written(clean(values))
     except (TypeError, ValueError) as error:
         raise DraftError(f"the {what} of a letter must be JSON values") from error
     if len(text) > MAX_CONTEXT_BYTES:
         raise DraftError(f"the {what} of a letter is longer than {MAX_CONTEXT_BYTES} characters")
     return text
+
+
+def _written(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def _row(draft: Draft, now: datetime) -> tuple[Any, ...]:

@@ -44,7 +44,8 @@ def clean(value: Any) -> Any:
     So a value stays on its line, fits into `jsonb`, and cannot forge a header or reverse what follows it.
     """
     if isinstance(value, str):
-        return _BIDI.sub("", _CONTROL.sub(" ", value))
+        # Neither sort is printable, so most texts need no second look.
+        return value if value.isprintable() else _BIDI.sub("", _CONTROL.sub(" ", value))
     if isinstance(value, Mapping):
         return {clean(str(key)): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

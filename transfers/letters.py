@@ -53,6 +53,12 @@ TO_PERSON = {
 }
 # Letters that give the reason and the note of the step itself; the case does not keep them.
 SAYS_WHY = {"withdrawal_refused", "reopened"}
+# What `to_person` reads of a case, beside its areas and agencies: enough to load when many are written.
+READ_OF_CASE = (
+    *("number", "name", "phone", "email", "language", "channel", "state", "acts", "accepted_at", "due_at"),
+    *("outbound_area", "inbound_area", "outbound_agency", "inbound_agency", "failures"),
+    *("supplement_reason", "supplement_note", "return_reason", "return_note", "end_reason"),
+)
 # The limits that are the person's own, with what is written on their last day.
 YOURS = {ClockKind.SUPPLEMENT: "supplement_due", ClockKind.RETURN: "return_due"}
 
@@ -131,13 +137,21 @@ def _to_colleagues(case: TransferCase, declared: Declared, step: Step, *, key: s
     return drafts
 
 
-def to_person(case: TransferCase, template: str, *, dedupe: str, extra: Mapping[str, Any] | None = None) -> list[Draft]:
+def to_person(
+    case: TransferCase,
+    template: str,
+    *,
+    dedupe: str,
+    extra: Mapping[str, Any] | None = None,
+    not_before: datetime | None = None,
+) -> list[Draft]:
     """A letter to the person of the case: SMS to the phone on file, and e-mail, each where there is an address.
 
     Of an automatic transfer there may be neither: nobody applied.
     """
     with translation.override(case.language):
-        context = {**case_context(case), **_said(extra or {})}
+        known = _said(extra or {})
+        context = {**case_context(case, provisional=known.get("provisional")), **known}
     drafts = []
     if case.phone:
         drafts.append(
@@ -149,6 +163,7 @@ def to_person(case: TransferCase, template: str, *, dedupe: str, extra: Mapping[
                 subject_ref=case.number,
                 context=context,
                 dedupe_key=f"{dedupe}:sms",
+                not_before=not_before,
             )
         )
     if case.email:
@@ -161,6 +176,7 @@ def to_person(case: TransferCase, template: str, *, dedupe: str, extra: Mapping[
                 subject_ref=case.number,
                 context=context,
                 dedupe_key=f"{dedupe}:email",
+                not_before=not_before,
             )
         )
     return drafts
@@ -215,11 +231,15 @@ def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, R
     return [(row.agency_id, Role(row.role), row.user) for row in rows.order_by("agency_id", "user_id", "role")]
 
 
-def case_context(case: TransferCase) -> dict[str, Any]:
-    """What every letter about a case may say, in the active language. Nothing sensitive."""
+def case_context(case: TransferCase, *, provisional: bool | None = None) -> dict[str, Any]:
+    """What every letter about a case may say, in the active language. Nothing sensitive.
+
+    `provisional`: whether the last day may still change, where that is known already.
+    """
     # A completed relationship is with the inbound side.
     inbound = case.acts == Side.IN or case.state == State.COMPLETED
-    acting = case.inbound_agency if inbound else case.outbound_agency
+    out_agency, in_agency = case.outbound_agency, case.inbound_agency
+    acting = in_agency if inbound else out_agency
     return {
         "number": case.number,
         "name": mask_name(case.name),
@@ -231,13 +251,13 @@ def case_context(case: TransferCase) -> dict[str, Any]:
         "next_step": said(case.info.next_step),
         "agency": acting.name,
         "agency_phone": acting.phone,
-        "outbound_agency": case.outbound_agency.name,
-        "outbound_phone": case.outbound_agency.phone,
-        "inbound_agency": case.inbound_agency.name,
-        "inbound_phone": case.inbound_agency.phone,
+        "outbound_agency": out_agency.name,
+        "outbound_phone": out_agency.phone,
+        "inbound_agency": in_agency.name,
+        "inbound_phone": in_agency.phone,
         "due_on": due_text(case.due_at),
         # 暂定: the notice for that year is not out yet.
-        "provisional": _provisional(case),
+        "provisional": _provisional(case) if provisional is None else provisional,
         "reasons": [_told(reason_told(failure)) for failure in case.failures],
         "supplement": said(ALL[case.supplement_reason]) if case.supplement_reason else "",
         "supplement_note": case.supplement_note,
@@ -321,8 +341,7 @@ def for_alarm(
     drafts = to_staff(users, case, "alarm", dedupe=key, extra=extra, not_before=not_before)
     if tell_person:
         template = YOURS.get(ClockKind(clock.kind), "overdue")
-        told = to_person(case, template, dedupe=f"{key}:{template}", extra=due)
-        drafts += [replace(draft, not_before=not_before) for draft in told]
+        drafts += to_person(case, template, dedupe=f"{key}:{template}", extra=due, not_before=not_before)
     return drafts
 
 
@@ -337,8 +356,8 @@ def for_calendar(
         "documents": "、".join(documents),
         "yours": ClockKind(clock.kind) in YOURS,
     }
-    drafts = to_person(case, "calendar_moved", dedupe=f"calendar:{clock.pk}:{clock.calendar_id}", extra=extra)
-    return [replace(draft, not_before=not_before) for draft in drafts]
+    dedupe = f"calendar:{clock.pk}:{clock.calendar_id}"
+    return to_person(case, "calendar_moved", dedupe=dedupe, extra=extra, not_before=not_before)
 
 
 def for_calendar_staff(
