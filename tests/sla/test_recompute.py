@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from notifications.models import Letter
 from tests.sla.days import at
@@ -224,6 +225,16 @@ def test_cut_short_between_and_inside_batches_it_goes_on_where_it_was(world, mon
     sums = Letter.objects.filter(template="calendar_work", recipient=world.out_lead, channel="inbox")
     assert [letter.context["count"] for letter in sums] == [7]
     assert problems(now=MONDAY) == []
+
+
+def test_many_cases_are_read_at_once(world):
+    """What is loaded of them is all that is needed: none is asked for again."""
+    many(world, 3)
+    announce(amended(("06-10", False)))
+    with CaptureQueriesContext(connection) as captured:
+        assert recompute(now=MONDAY) == Recomputed(clocks=3, moved=3, told=3)
+    reads = [query["sql"] for query in captured if 'FROM "transfers_transfercase"' in query["sql"]]
+    assert len(reads) == 1, reads
 
 
 def test_without_the_stamp_a_second_run_would_double_everything(world, monkeypatch):

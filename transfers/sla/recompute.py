@@ -177,7 +177,9 @@ def _batch(pair: Stale, *, seen: str, failed: set[int], now: datetime, batch: in
         clock.case = cases[clock.case_id]
     changes, unreadable = _changes(clocks, pair)
     failed |= unreadable
-    told = _write(changes, edition_for(pair.area), now)
+    current = edition_for(pair.area)
+    with connection.connection.pipeline():  # the server writes one thing while we prepare the next
+        told = _write(changes, current, now)
     moved = sum(change.moved or change.replanned for change in changes)
     return Recomputed(clocks=len(changes), moved=moved, told=told), len(rows) == batch
 
@@ -190,7 +192,8 @@ def _open(pair: Stale) -> QuerySet[Clock]:
 def _lock_cases(ids: Iterable[int]) -> dict[int, TransferCase]:
     """The cases as they are now, ours until the transaction ends, in the order in which everybody locks several."""
     rows = TransferCase.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=list(ids)).order_by("pk")
-    return {case.pk: furnish(case) for case in rows}
+    needed = rows.only("outbound_policy", "inbound_policy", *letters.READ_OF_CASE)
+    return {case.pk: furnish(case) for case in needed}
 
 
 def _changes(clocks: Sequence[Clock], pair: Stale) -> tuple[list[_Change], set[int]]:
@@ -350,7 +353,7 @@ def _write(changes: Sequence[_Change], current: int, now: datetime) -> int:
             if change.clock.status == RUNNING and change.clock.case.due_at != change.clock.due_at
         ]
     )
-    _store_events([_event(change, current, now) for change in told])
+    _store_events([_event(change, current) for change in told], now)
     drafts = [
         draft
         for change in told
@@ -384,27 +387,28 @@ def _store_clocks(clocks: Sequence[Clock]) -> None:
     }
     rows = [{name: getattr(clock, name) for name in columns} for clock in clocks]
     sets = ", ".join(f"{name} = v.{name}" for name in columns if name != "id")
+    listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     with connection.cursor() as cursor:
         # One JSON document, not an array for each column: escaping plans for arrays takes longer than all the rest.
         # Names of our own columns.
-        sql = f"UPDATE transfers_clock AS k SET {sets} FROM {_records(columns)} WHERE k.id = v.id"  # nosec B608
+        sql = f"""UPDATE transfers_clock AS k SET {sets}
+            FROM jsonb_to_recordset(%s::jsonb) AS v({listed}) WHERE k.id = v.id"""  # nosec B608
         cursor.execute(sql, [_as_json(rows)])
 
 
-def _store_events(events: Sequence[CaseEvent]) -> None:
-    fields = {str(f.column): f for f in CaseEvent._meta.local_concrete_fields if not f.primary_key}
-    columns = {name: str(field.db_type(connection)) for name, field in fields.items()}
-    rows = [{name: getattr(event, field.attname) for name, field in fields.items()} for event in events]
-    names = ", ".join(f'"{name}"' for name in columns)
+def _store_events(events: Sequence[Mapping[str, Any]], now: datetime) -> None:
     with connection.cursor() as cursor:
-        # Names of our own columns.
-        sql = f"INSERT INTO transfers_caseevent ({names}) SELECT {names} FROM {_records(columns)}"  # nosec B608
-        cursor.execute(sql, [_as_json(rows)])
+        cursor.execute(_EVENTS, [now, KIND, _as_json(events)])
 
 
-def _records(columns: Mapping[str, str]) -> str:
-    listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    return f"jsonb_to_recordset(%s::jsonb) AS v({listed})"
+_EVENTS = """
+INSERT INTO transfers_caseevent (
+    case_id, at, kind, name, actor_kind, actor_name, side, agency_id, from_state, to_state, from_money, to_money,
+    reason, note, clocks, data)
+SELECT case_id, %s, %s, name, 'system', '', side, agency_id, '', '', '', '', '', '', clocks, data
+FROM jsonb_to_recordset(%s::jsonb)
+    AS v(case_id bigint, name text, side text, agency_id bigint, clocks jsonb, data jsonb)
+"""
 
 
 def _as_json(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -425,7 +429,7 @@ def _store_due(clocks: Sequence[Clock]) -> None:
         )
 
 
-def _event(change: _Change, current: int, now: datetime) -> CaseEvent:
+def _event(change: _Change, current: int) -> dict[str, Any]:
     clock = change.clock
     named, basis = ClockKind(clock.kind).named, "、".join(change.documents)
     old, new = change.old_due_on.isoformat(), clock.due_on.isoformat()
@@ -437,15 +441,12 @@ def _event(change: _Change, current: int, now: datetime) -> CaseEvent:
         en = (
             f"The calendar changed ({basis}): the last day of “{named.en}” stays {new}; its reminders were planned anew"
         )
-    return CaseEvent(
-        case_id=clock.case_id,
-        at=now,
-        kind=KIND,
-        name="due_moved" if change.moved else "plan_moved",
-        actor_kind="system",
-        side=clock.side,
-        agency_id=clock.agency_id,
-        clocks=[
+    return {
+        "case_id": clock.case_id,
+        "name": "due_moved" if change.moved else "plan_moved",
+        "side": clock.side,
+        "agency_id": clock.agency_id,
+        "clocks": [
             {
                 "kind": clock.kind,
                 "did": "recount",
@@ -455,7 +456,7 @@ def _event(change: _Change, current: int, now: datetime) -> CaseEvent:
                 "outcome": clock.outcome,
             }
         ],
-        data={
+        "data": {
             "clock": clock.kind,
             "old_due_on": old,
             "new_due_on": new,
@@ -464,7 +465,7 @@ def _event(change: _Change, current: int, now: datetime) -> CaseEvent:
             "zh": zh,
             "en": en,
         },
-    )
+    }
 
 
 def _working_moment(clock: Clock, now: datetime) -> datetime:
