@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings as configured
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -128,6 +128,7 @@ class EveryRoute(RuleBasedStateMachine):
         self.brought = 0  # fen that came into accounts during the example
         self.stood: dict[int, tuple[int, int]] = {}  # case -> (version, stage of the public line)
         self.asked: tuple[int, ...] = ()
+        self.handled = sys.exception()
 
     # --- the world ------------------------------------------------------------------------------------
 
@@ -586,21 +587,25 @@ class EveryRoute(RuleBasedStateMachine):
             assert clock.used + clock.paused_days == gone_by(begun, clock.counted_until), (clock.kind, clock.status)
 
     def teardown(self) -> None:
+        """A walk that was broken off is not judged: what broke it must be told, and nothing that follows from it."""
         try:
-            DONE["examples"] += 1
             Registries.come_back()
-            self.sweep()
-            self.all_is_well()
-            for name, *states in CaseEvent.objects.filter(version__isnull=False).values_list(
-                "name", "to_state", "to_money"
-            ):
-                TAKEN[name] += 1
-                REACHED.update(states)
+            if sys.exception() is self.handled:
+                self.come_to_its_end()
         finally:
             transaction.set_rollback(True)
             self.outer.__exit__(None, None, None)
             Registries.come_back()
             memory.forget()
+
+    def come_to_its_end(self) -> None:
+        DONE["examples"] += 1
+        self.sweep()
+        self.all_is_well()
+        moved = CaseEvent.objects.filter(version__isnull=False)
+        for name, *states in moved.values_list("name", "to_state", "to_money"):
+            TAKEN[name] += 1
+            REACHED.update(states)
 
 
 def _first_step(machine: str, here: str, targets: set[str]) -> str | None:
@@ -759,6 +764,21 @@ def test_a_guard_that_is_gone_is_noticed(ready, monkeypatch, gone):
     finally:
         with suppress(AssertionError, DatabaseError):
             machine.teardown()
+
+
+def test_what_breaks_a_walk_off_is_what_is_told(ready):
+    """After a failed query nothing can be asked any more; that must not be told in the place of the failure."""
+
+    def walk() -> None:
+        machine = EveryRoute()
+        try:
+            connection.cursor().execute("SELECT 1 / 0")
+        finally:
+            machine.teardown()
+
+    with pytest.raises(DataError, match="division by zero"):
+        walk()
+    assert Person.objects.count() == len(SERIALS)
 
 
 @pytest.mark.timeout(0 if LONG else 180)
