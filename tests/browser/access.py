@@ -13,5 +13,9 @@ _LOOK = (Path(__file__).parent / "look.js").read_text("utf-8")
 
 
 def complaints(page: Page) -> list[str]:
-    """What stands in somebody's way on the page as it is now; empty when nothing does."""
+    """What stands in somebody's way on the page, once all of it has loaded; empty when nothing does.
+
+    Words are there before the style sheets that hide and colour what is around them.
+    """
+    page.wait_for_load_state("load")
     return page.evaluate(_LOOK)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.test.testcases import QuietWSGIRequestHandler
 from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
@@ -15,6 +16,11 @@ from tests.world import MONDAY, PASSWORD
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
 expect.set_options(timeout=20_000)  # how long a page may take on a busy machine
 DESKTOP = {"width": 1280, "height": 800}
+
+
+# The live server writes head and body apart. Sent at once, the body need not wait 40 ms until the browser has
+# acknowledged the head, as it would for every file of every page.
+QuietWSGIRequestHandler.disable_nagle_algorithm = True
 
 
 @pytest.fixture(scope="package")
