@@ -1,17 +1,22 @@
 """What every test run needs around it: compiled translations, and tests with outside programs that run where they must.
 
-With JIEXU_REQUIRE_BROWSER set, a test that is skipped for want of a browser or of pdfsig counts as failed.
+Where processes share the tests, each begins with some of the long ones. With JIEXU_REQUIRE_BROWSER set, a test that is
+skipped for want of a browser or of pdfsig counts as failed.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
+from itertools import islice
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+# Waiting for a browser or for a whole stack takes most of the time of these.
+LONG = ("tests/browser/", "tests/config/test_supervisor.py", "tests/demo/", "tests/faults/")
 WITH_PROGRAMS = ("tests/browser/", "tests/documents/test_pdfsig.py")
 hypothesis.settings.register_profile("jiexu", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("jiexu")
@@ -23,6 +28,31 @@ def pytest_configure(config: pytest.Config) -> None:
         from config import catalogues
 
         catalogues.compile_all()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deal the long tests among the processes, to come first: one that began last would be waited for alone.
+
+    `--dist worksteal` gives each process a run of the list of the same length, and later the end of another's.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    long = [item for item in items if any(part in item.path.as_posix() for part in LONG)]
+    dealt = set(long)
+    rest = iter([item for item in items if item not in dealt])
+    share, order = len(items) // workers, []
+    for worker in range(workers):
+        mine = long[worker::workers]
+        order += [*mine, *islice(rest, max(share - len(mine), 0))]
+    items[:] = [*order, *rest]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def must_run(path: Path) -> bool:
