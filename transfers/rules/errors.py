@@ -235,6 +235,31 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "业务现为“{state}”，尚未受理，没有国家平台业务可以导出。",
         "The case is “{state_en}” and has not been accepted: there is no process of the national platform to export.",
     ),
+    "J-YEAR-END": (
+        409,
+        "转出地年末清算期间不划款，{day}起恢复，请届时办理。",
+        "No money leaves the outbound area during its year-end settlement; sending goes on from {day}.",
+    ),
+    "J-DESTINATION": (
+        409,
+        "按转出地政策，余额不能选择这一去向。可以选择：{offers}。",
+        "The outbound area's policy does not let the balance go there. Open to choice: {offers_en}.",
+    ),
+    "J-PAYEE": (
+        400,
+        "请填写收款的开户银行和银行账号。",
+        "Give the bank and the number of the account to be paid.",
+    ),
+    "J-CHOICE-OPEN": (
+        409,
+        "参保人可以在{until}以前选择余额去向，尚未选择，请在选择后或者期满后办理。",
+        "The person may choose where the balance goes until {until} and has not done so. Wait for that.",
+    ),
+    "J-PAYOUT": (
+        409,
+        "转出地政策没有规定“{reason}”时可以支付给本人或者继承人。",
+        "The outbound area's policy does not let the balance be paid out for “{reason_en}”.",
+    ),
 }
 
 

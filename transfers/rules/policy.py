@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -37,6 +37,22 @@ class Freeze:
             return self.starts <= day <= self.ends
         return day >= self.starts or day <= self.ends
 
+    @property
+    def whole_year(self) -> bool:
+        """Whether no day is left outside."""
+        after = date.fromisoformat(f"2023-{self.ends}") + timedelta(days=1)
+        return f"{after:%m-%d}" == self.starts
+
+    def goes_on(self, on: date) -> date:
+        """The first day from `on` that does not lie within; `on` itself when it does not.
+
+        >>> Freeze("12-25", "01-05").goes_on(date(2026, 12, 31))
+        datetime.date(2027, 1, 6)
+        """
+        while self.covers(on):
+            on += timedelta(days=1)
+        return on
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -59,6 +75,7 @@ class Policy:
     year_end_freeze: Freeze | None = None
     wallet_enabled: bool = False
     family_sharing: bool = False
+    choice_days: int = 5
     arrears_rule: str = "block"
     open_claims_rule: str = "block"
     suspended_status: tuple[str, ...] = ("2", "4")
@@ -95,6 +112,11 @@ class Policy:
         days: int = getattr(self, CLOCK_SWITCH[kind])
         return days
 
+    def days_or_none(self, kind: str) -> int | None:
+        """The same, None where the area has no such limit."""
+        days: int | None = getattr(self, CLOCK_SWITCH[kind])
+        return days
+
     def rungs(self, kind: str) -> tuple[Rung, ...]:
         """The rungs of a clock of this kind."""
         return tuple(rung for rung in self.ladder if kind in rung.clocks)
@@ -114,6 +136,8 @@ CLOCK_SWITCH = {
     "WITHDRAWAL": "withdrawal_days",
     "RECTIFY": "rectify_days",
     "MANUAL": "manual_check_days",
+    "REMIT": "fund_remit_days",
+    "CREDIT": "fund_credit_days",
 }
 
 _NOTHING = Named("没有规定", "Not laid down")
@@ -409,6 +433,16 @@ SWITCHES: dict[str, Switch] = {
                 "Whether close relatives may use the balance of the personal account.",
             ),
             Named("国办发〔2021〕14号，各地实施", "国办发〔2021〕14号, put in force locally"),
+        ),
+        _days(
+            "choice_days",
+            "选择余额去向的期限",
+            "Time to choose",
+            "余额去向由本人选择时，自余额锁定起多少个工作日内选择；未选择的，按当地规定的去向办理。",
+            "Where the person may choose where the balance goes: within how many working days of its being fixed. "
+            "Whoever does not choose gets the area's own way.",
+            _OURS,
+            group="money",
         ),
         _switch(
             "arrears_rule",
@@ -882,7 +916,10 @@ def _span(_switch: Switch, value: Any) -> Freeze:
                 raise wrong
         except ValueError:
             raise wrong from None
-    return Freeze(value["from"], value["to"])
+    freeze = Freeze(value["from"], value["to"])
+    if freeze.whole_year:
+        raise _Wrong("须留有可以划款的日子", "must leave days on which money can be sent")
+    return freeze
 
 
 def _text(switch: Switch, value: Any) -> str:
