@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from transfers.rules.enrolments import Answer
+from transfers.rules.money import MoneyState
 from transfers.rules.national import (
     FINANCE,
     NODE_STATE,
@@ -22,7 +23,7 @@ from transfers.rules.national import (
     reviews,
 )
 from transfers.rules.parties import Channel, Side
-from transfers.rules.routes import MoneyState, State
+from transfers.rules.routes import State
 
 # Field -> its codes, with the Chinese words where the reference gives them.
 REFERENCE: dict[str, dict[str, str]] = {
@@ -40,7 +41,7 @@ REFERENCE: dict[str, dict[str, str]] = {
     "rchk_flag": {"0": "", "1": "", "2": "", "3": "撤销", "4": "退回"},
     "fin_dspo_flag": dict.fromkeys(["211", "212", "221", "222"], "")
     | {"1": "未处理", "2": "在途", "3": "未收妥", "4": "已实收付", "9": "支付失败"},
-    "acct_incexpd_type": {"107": "账户转入", "207": "账户转出"},
+    "acct_incexpd_type": dict.fromkeys(["102", "103", "203", "208"], "") | {"107": "账户转入", "207": "账户转出"},
 }
 
 
@@ -88,6 +89,11 @@ def test_the_money_flag():
     assert {state: finance(state) for state in MoneyState}.keys() == set(MoneyState)
     assert {code for state in MoneyState if (code := finance(state))} <= FINANCE.codes.keys()
     assert finance(None) is None
+    told = {"1": {"PENDING_SETTLE", "FROZEN", "YEAR_END"}, "211": {"REMIT_REVIEW"}, "9": {"REMIT_FAILED"}}
+    told |= {"2": {"IN_TRANSIT", "PAYING", "TO_WALLET", "RETURNING"}}
+    told |= {"3": {"RECEIVED", "MISMATCH", "MATCHED", "UNMATCH_REVIEW", "RECLAIM"}}
+    told |= {"4": {"CREDITED", "PAID_TO_PERSON", "IN_WALLET"}}
+    assert {code: {s.value for s in MoneyState if finance(s) == code} for code in told} == told
     assert finance(MoneyState.FROZEN) == "1"
     assert finance(MoneyState.FROZEN, sent_back=True) == "222"
     assert [finance(state) for state in (MoneyState.IN_TRANSIT, MoneyState.CREDITED)] == ["2", "4"]

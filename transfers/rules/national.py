@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Channel, Named, Side
-from transfers.rules.routes import MoneyState, State
+from transfers.rules.routes import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,14 @@ ACCOUNT_ENTRY = Table(
     "账户收支类型",
     "Account entry",
     "M",
-    {"107": Named("账户转入", "Account, transferred in"), "207": Named("账户转出", "Account, transferred out")},
+    {
+        "102": Named("结算利息", "Interest on settlement"),
+        "103": Named("补划利息或缴费", "Late interest or contributions"),
+        "107": Named("账户转入", "Account, transferred in"),
+        "203": Named("清退本人", "Paid to the person"),
+        "207": Named("账户转出", "Account, transferred out"),
+        "208": Named("支付继承人", "Paid to the heirs"),
+    },
 )
 TABLES = (PROCESS, PROCESS_STATE, NODE, NODE_STATE, MODE, REVIEW, SECOND_REVIEW, FINANCE, ACCOUNT_ENTRY)
 
@@ -159,12 +167,23 @@ _PROCESS_STATES: dict[State, str | None] = {
 # None: there is no money whose handling could be told.
 _FINANCE: dict[MoneyState, str | None] = {
     MoneyState.NONE: None,
+    MoneyState.PENDING_SETTLE: "1",
     MoneyState.FROZEN: "1",
+    MoneyState.YEAR_END: "1",
     MoneyState.REMIT_REVIEW: "211",
+    MoneyState.REMIT_FAILED: "9",
     MoneyState.IN_TRANSIT: "2",
+    MoneyState.PAYING: "2",
+    MoneyState.TO_WALLET: "2",
+    MoneyState.RETURNING: "2",
     MoneyState.RECEIVED: "3",
+    MoneyState.MISMATCH: "3",
     MoneyState.MATCHED: "3",
+    MoneyState.UNMATCH_REVIEW: "3",
+    MoneyState.RECLAIM: "3",
     MoneyState.CREDITED: "4",
+    MoneyState.PAID_TO_PERSON: "4",
+    MoneyState.IN_WALLET: "4",
     MoneyState.KEPT: None,
     MoneyState.RELEASED: None,
 }
@@ -193,7 +212,10 @@ def mode(channel: Channel, *, certificate: bool) -> str:
 
 
 def finance(money: MoneyState | None, *, sent_back: bool = False) -> str | None:
-    """How far finance is. `sent_back`: the second review has just sent the remittance back."""
+    """How far finance is. `sent_back`: the second review has just sent the remittance back.
+
+    212 and 221 are never told: whoever proposes a remittance has checked it, and what is approved is on its way.
+    """
     if money is None:
         return None
     return "222" if sent_back and money is MoneyState.FROZEN else _FINANCE[money]

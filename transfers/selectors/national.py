@@ -6,8 +6,9 @@ Nothing of this is stored: events are append-only and sealed sheets never change
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
+
+from django.db.models import Q, Sum
 
 from accounts.mask import mask_id, mask_name, mask_phone
 from transfers.documents.nationalform import (
@@ -32,8 +33,9 @@ from transfers.models import CaseEvent, LedgerTransaction, Remittance, Sheet, Tr
 from transfers.places import agency_of
 from transfers.rules import national
 from transfers.rules.errors import refusal
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Applicant, Channel, Scheme, Side
-from transfers.rules.routes import MoneyState, State
+from transfers.rules.routes import State
 
 # The steps that send the notice: at first, after a return, and to the area to which the case was forwarded.
 _NOTICES = ("accept", "resubmit", "forward")
@@ -85,7 +87,7 @@ def process_of(case: TransferCase, *, masked: bool = True, amounts: bool = True)
         fin_dspo_flag=national.finance(
             MoneyState(money.state) if money else None, sent_back=of_money[-1:] == ["reject_remittance"]
         ),
-        account_entries=_entries(case, money, amounts=amounts),
+        account_entries=_entries(case, amounts=amounts),
         nodes=[node for _place, node in sorted(nodes, key=lambda placed: placed[0])],
     )
 
@@ -200,7 +202,7 @@ def _completions(case: TransferCase, events: Sequence[CaseEvent], sheets: Sequen
     """T2103 at each end; a reopened case has taken the one before back."""
     ends = [event for event in events if event.name == "finish"]
     for end in ends:
-        again = any(event.name == "reopen" and event.pk > end.pk for event in events)
+        again = any(event.name in ("reopen", "reopen_money") and event.pk > end.pk for event in events)
         version = [event.data["sheet"] for event in events if event.name in _SENDS and event.pk < end.pk][-1]
         sheet = next(sheet for sheet in sheets if sheet.version == version)
         content = Completion(
@@ -224,15 +226,12 @@ def _taken(events: Sequence[CaseEvent], receiver: Side, sent: CaseEvent, until: 
     return any(event.name in _TAKES[receiver] for event in after)
 
 
-def _entries(case: TransferCase, money: Remittance | None, *, amounts: bool) -> list[AccountEntry]:
-    """The entries of the personal accounts, by the postings of the ledger."""
-    amount = money.amount_fen if money else 0
-    return [
-        AccountEntry(acct_incexpd_type=kind, at=at, amount_fen=amount if amounts else None)
-        for kind, at in _posted(case)
-    ]
-
-
-def _posted(case: TransferCase) -> list[tuple[str, datetime]]:
+def _entries(case: TransferCase, *, amounts: bool) -> list[AccountEntry]:
+    """The entries of the accounts, by the postings of the ledger; a supplementary amount has entries of its own."""
     kinds = list(national.ACCOUNT_ENTRY.codes)
-    return list(LedgerTransaction.objects.filter(case=case, kind__in=kinds).order_by("id").values_list("kind", "at"))
+    posted = LedgerTransaction.objects.filter(case=case, kind__in=kinds).order_by("id")
+    rows = posted.annotate(fen=Sum("entries__amount_fen", filter=Q(entries__amount_fen__gt=0)))
+    return [
+        AccountEntry(acct_incexpd_type=kind, at=at, amount_fen=fen if amounts else None)
+        for kind, at, fen in rows.values_list("kind", "at", "fen")
+    ]
