@@ -63,6 +63,9 @@ class EnrolmentRegistry(Protocol):
     def credit_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
         """Add money that arrived to the personal account (entry kind 107)."""
 
+    def take_back(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+        """Take money out of the personal account again that had been credited by mistake. J-ACCOUNT-SPENT."""
+
 
 class AccountChanged(Refusal):
     """The account is not what the sheet says any more."""
@@ -167,6 +170,14 @@ class OwnTables:
             account.balance_fen += amount_fen
             account.status = "normal"
             account.save(update_fields=["balance_fen", "status"])
+
+    def take_back(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+        with transaction.atomic():
+            account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
+            if account is None or account.balance_fen < amount_fen:
+                raise refusal("J-ACCOUNT-SPENT")
+            account.balance_fen -= amount_fen
+            account.save(update_fields=["balance_fen"])
 
 
 def registry_for(area: str) -> EnrolmentRegistry:

@@ -213,6 +213,8 @@ REVIEWS = [
     ("propose_remittance", "reject_remittance", {"reason": "F-02", "note": "账号有误"}),
     ("propose_remittance", "approve_remittance", {}),
     ("match_receipt", "credit_account", {}),
+    ("propose_unmatch", "approve_unmatch", {"reason": "F-04", "note": "匹配有误"}),
+    ("propose_unmatch", "keep_match", {"note": "核对无误"}),
     ("prepare_correction", "send_back_correction", {"reason": "B-01", "note": "月数不符"}),
     ("prepare_correction", "approve_correction", {}),
     ("request_withdrawal", "grant_withdrawal", {}),
@@ -242,6 +244,9 @@ def test_nobody_reviews_their_own_work(world, made, review, more, superuser):
     if made == "prepare_correction":
         until = [name for name, _who, _given in route].index("claim_in") + 1
         route = [*route[:until], ("raise_query", one, DOUBT), ("prepare_correction", one, CORRECTED)]
+    if made == "propose_unmatch":
+        until = [name for name, _who, _given in route].index("match_receipt") + 1
+        route = [*route[:until], ("propose_unmatch", one, {"reason": "F-04", "note": "不是本业务的款项"})]
     if made == "request_withdrawal":
         route = [*route[:1], ("request_withdrawal", one, ASKED)]
     for name, _who, given in route:

@@ -8,7 +8,8 @@ from django.core.management.base import CommandError
 
 from transfers.management.commands.state_diagram import FILE, document
 from transfers.models import MOVES
-from transfers.rules.routes import MoneyState, State
+from transfers.rules.money import MoneyState
+from transfers.rules.routes import State
 
 
 def test_the_file_is_current(settings):

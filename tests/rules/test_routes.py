@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 
 from transfers.models import MOVES
+from transfers.rules.money import MONEY_STATES, MoneyState
 from transfers.rules.parties import Side
-from transfers.rules.routes import MONEY_STATES, STATES, ClockKind, MoneyState, State, clock_effects
+from transfers.rules.routes import STATES, ClockKind, State, clock_effects
 
 # state: Chinese, public line, who must act, clocks (domain rules 4.1)
 TABLE = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,13 +19,16 @@ from transfers import letters
 from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
 from transfers.actions.effects import EFFECTS, Context, Effect
 from transfers.documents.papers.ordering import order
-from transfers.models import MOVES, CaseEvent, Remittance, TransferCase
+from transfers.models import MOVES, CaseEvent, Clock, Remittance, TransferCase
+from transfers.models.guards import write_changes
 from transfers.models.moves import Declared, Field, Move, Step
 from transfers.places import furnish
+from transfers.rules.bank import account_number
 from transfers.rules.codes import LISTS
-from transfers.rules.errors import refusal
+from transfers.rules.errors import Refusal, refusal
+from transfers.rules.money import MONEY_CLOCKS, MoneyState, money_clock_effects
 from transfers.rules.parties import Side
-from transfers.rules.routes import ClockKind, MoneyState, State, clock_effects
+from transfers.rules.routes import ClockKind, State, clock_effects
 from transfers.rules.text import has_control
 from transfers.rules.workdays import ZONE
 from transfers.sla import clocks
@@ -35,12 +38,18 @@ MONEY_MAX_FEN = 10_000_000_00
 _YUAN = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?")
 
 
+_Queued = tuple[Declared, Step, Actor, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What `perform` did: the case as it is now, and the event of each step (the system's own that followed, too)."""
 
     case: TransferCase
     events: list[CaseEvent]
+
+
+Item = tuple[int, int, Mapping[str, Any]]  # case, the version that was shown, data of the step
 
 
 @transaction.atomic
@@ -61,64 +70,197 @@ def perform(
     step, acts on an older `version`, handled the step that they now review, or when the state, reason, note or data do
     not fit. Then: the effect of the step, the django-fsm transition, the clocks, one event, the letters.
     """
+    items = [(case if isinstance(case, int) else case.pk, version, data or {})]
+    (done,) = _Passage(items, transition, actor, reason, note, now or timezone.now()).go()
+    if isinstance(done, Refusal):
+        raise done
+    return done
+
+
+@transaction.atomic
+def perform_many(
+    items: Sequence[Item],
+    transition: str,
+    actor: Actor,
+    *,
+    reason: str = "",
+    note: str = "",
+    now: datetime | None = None,
+) -> list[Done | Refusal]:
+    """Take the same step of many cases in one transaction, by the rules of `perform`, written set-based.
+
+    The answers are in the order of `items`. A refused one leaves no trace, and the others go on.
+    """
     now = now or timezone.now()
-    declared = MOVES.get(transition)
-    if declared is None:
-        raise refusal("J-UNKNOWN-STEP", name=transition[:40])
-    move = declared.move
-    locked = _lock(case if isinstance(case, int) else case.pk)
-    agency = acting_agency(actor, locked, move)
-    if version != locked.version:
-        raise _stale(locked, version)
-    remittance = Remittance.objects.select_for_update().filter(case=locked).first() if _may_have_money(locked) else None
-    _check_state(locked, remittance, declared)
-    check_four_eyes(actor, locked, remittance, move)
-    if move.owned and locked.owner_id != actor.user_id:
-        raise refusal("J-NOT-OWNER", owner=str(locked.owner or "—"))
-    step = Step(
-        user_id=actor.user_id,
-        now=now,
-        reason=_clean_reason(move, reason),
-        note=_clean_note(move, note),
-        data=_clean_data(move, data or {}),
-    )
-    with bound_contextvars(case=locked.number):
-        return _Course(locked, remittance, now).run(declared, step, actor, agency)
+    refused: dict[int, Refusal] = {}
+    while True:
+        left = [item for item in items if item[0] not in refused]
+        with transaction.atomic(savepoint=bool(items)):
+            passage = _Passage(left, transition, actor, reason, note, now)
+            answers = passage.go(keep_going=True)
+            late = {item[0]: a for item, a in zip(left, answers, strict=True) if isinstance(a, Refusal)}
+            refused |= late
+            if not passage.spoilt:
+                done = dict(zip((item[0] for item in left), answers, strict=True))
+                return [refused.get(case) or done[case] for case, *_rest in items]
+            transaction.set_rollback(True)  # and once more without those whose effect refused
 
 
-def _lock(pk: int) -> TransferCase:
-    """The case as it is now, ours until the transaction ends. Its places come from memory, the rest when asked for."""
+class _Passage:
+    """One passage through the door, of one case or of many that take the same step.
+
+    Goes in waves: the step that was asked for, then whatever steps of the system's own follow from it. In each wave
+    the effects and transitions run case by case, and what they change is written together.
+    """
+
+    def __init__(
+        self, items: Sequence[Item], transition: str, actor: Actor, reason: str, note: str, now: datetime
+    ) -> None:
+        declared = MOVES.get(transition)
+        if declared is None:
+            raise refusal("J-UNKNOWN-STEP", name=transition[:40])
+        self.items, self.declared, self.actor = items, declared, actor
+        self.reason, self.note, self.now = reason, note, now
+        self.spoilt = False  # an effect refused, after it or others had written
+
+    def go(self, *, keep_going: bool = False) -> list[Done | Refusal]:
+        """Take the step; with `keep_going` a refusal is an answer, else it is raised."""
+        answers: dict[int, Done | Refusal] = {}
+        courses = self._open(answers, keep_going=keep_going)
+        moving = courses
+        while moving:
+            wave = _Wave()
+            for course in moving:
+                try:
+                    course.step(wave)
+                except Refusal as error:
+                    if not keep_going:
+                        raise
+                    answers[course.case.pk], self.spoilt = error, True
+            if self.spoilt:
+                break
+            wave.write()
+            moving = [course for course in courses if course.queue]
+        else:
+            self._tell(courses)
+        answers |= {c.case.pk: Done(c.case, c.events) for c in courses if c.case.pk not in answers}
+        return [answers[case] for case, *_rest in self.items]
+
+    def _open(self, answers: dict[int, Done | Refusal], *, keep_going: bool) -> list[_Course]:
+        """Lock the cases and their money in order, and judge who may take the step."""
+        cases = _lock([case for case, *_rest in self.items])
+        with_money = [pk for pk, case in cases.items() if _may_have_money(case)]
+        money = _lock_money(with_money)
+        ticking = _ticking(money)
+        courses = []
+        for pk, version, data in self.items:
+            try:
+                if pk not in cases:
+                    raise refusal("J-NOT-FOUND")
+                course = _Course(cases[pk], money.get(pk), self.now, ticking.get(pk, frozenset()))
+                course.queue.append(self._judged(course, version, data))
+                courses.append(course)
+            except Refusal as error:
+                if not keep_going:
+                    raise
+                answers[pk] = error
+        return courses
+
+    def _judged(self, course: _Course, version: int, data: Mapping[str, Any]) -> _Queued:
+        case, declared, actor = course.case, self.declared, self.actor
+        agency = acting_agency(actor, case, declared.move)
+        if version != case.version:
+            raise _stale(case, version)
+        _check_state(case, course.remittance, declared)
+        check_four_eyes(actor, case, course.remittance, declared.move)
+        if declared.move.owned and case.owner_id != actor.user_id:
+            raise refusal("J-NOT-OWNER", owner=str(case.owner or "—"))
+        step = Step(
+            user_id=actor.user_id,
+            now=self.now,
+            reason=_clean_reason(declared.move, self.reason),
+            note=_clean_note(declared.move, self.note),
+            data=_clean_data(declared.move, data),
+        )
+        return declared, step, actor, agency
+
+    def _tell(self, courses: Sequence[_Course]) -> None:
+        """Written last, so that they tell where each case has come to, with the promise that holds now."""
+        drafts = [draft for course in courses for draft in letters.for_moves(course.case, course.taken)]
+        outbox.post(drafts, now=self.now)
+        for course in courses:
+            order(course.case, course.events, course.remittance, now=self.now)
+
+
+def _lock(pks: Sequence[int]) -> dict[int, TransferCase]:
+    """The cases as they are now, ours until the transaction ends. Places come from memory, the rest when asked for."""
     # Not FOR UPDATE: a sweeper that writes an alarm of this case needs its key while it holds a clock we need.
-    locked = TransferCase.objects.select_for_update(of=("self",), no_key=True).select_related("owner").filter(pk=pk)
-    for case in locked[:1]:
-        return furnish(case)
-    raise refusal("J-NOT-FOUND")
+    locked = TransferCase.objects.select_for_update(of=("self",), no_key=True).select_related("owner")
+    return {case.pk: furnish(case) for case in locked.filter(pk__in=pks).order_by("pk")}
+
+
+def _lock_money(cases: Sequence[int]) -> dict[int, Remittance]:
+    """The money lines of these cases, after the cases themselves."""
+    if not cases:
+        return {}
+    rows = Remittance.objects.select_for_update().filter(pk__in=cases).order_by("pk")
+    return {row.pk: row for row in rows}
+
+
+def _ticking(money: Mapping[int, Remittance]) -> dict[int, frozenset[ClockKind]]:
+    """Which of the money's own clocks are open, for the lines in whose state one can be."""
+    cases = [pk for pk, row in money.items() if row.info.clocks]
+    found: dict[int, set[ClockKind]] = defaultdict(set)
+    if cases:
+        rows = Clock.objects.filter(case__in=cases, kind__in=MONEY_CLOCKS).exclude(status=Clock.Status.STOPPED)
+        for case, kind in rows.values_list("case_id", "kind"):
+            found[case].add(ClockKind(kind))
+    return {case: frozenset(kinds) for case, kinds in found.items()}
+
+
+class _Wave:
+    """What one wave writes: rows of cases and money, events, and what the effects ask for."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[TransferCase | Remittance, tuple[str, ...]]] = []
+        self.events: list[CaseEvent] = []
+        self.writes: dict[Callable[[list[Any]], None], list[Any]] = defaultdict(list)
+
+    def write(self) -> None:
+        """Write them: one statement for all rows that change in the same columns, one for the events."""
+        write_changes(self.rows)
+        CaseEvent.objects.bulk_create(self.events)
+        for function, arguments in self.writes.items():
+            function(arguments)
 
 
 class _Course:
-    """One passage through the door: the step asked for, then the system's own steps that follow from it."""
+    """What one case goes through in a passage."""
 
-    def __init__(self, case: TransferCase, remittance: Remittance | None, now: datetime) -> None:
-        self.case, self.remittance, self.now = case, remittance, now
-        self.stored = _columns(case)
+    def __init__(
+        self, case: TransferCase, remittance: Remittance | None, now: datetime, ticking: frozenset[ClockKind]
+    ) -> None:
+        self.case, self.remittance, self.now, self.ticking = case, remittance, now, ticking
+        self.stored, self.stored_money = _columns(case), _columns(remittance) if remittance else {}
         self.clocks_stand_for, self.acted, self.outbound_area = State(case.state), case.acts, case.outbound_area_id
+        self.queue: deque[_Queued] = deque()
         self.events: list[CaseEvent] = []
         self.taken: list[tuple[Declared, Step, CaseEvent]] = []
 
-    def run(self, declared: Declared, step: Step, actor: Actor, agency: int | None) -> Done:
-        queue = deque([(declared, step, actor, agency)])
-        while queue:
-            declared, step, actor, agency = queue.popleft()
+    def step(self, wave: _Wave) -> None:
+        """Take the next step that waits, if any."""
+        if not self.queue:
+            return
+        declared, step, actor, agency = self.queue.popleft()
+        with bound_contextvars(case=self.case.number):
             effect = self._effect(declared, step, actor)
+            if effect.fill:
+                step = replace(step, data={**step.data, **effect.fill})
             for own in effect.then:
-                queue.append((MOVES[own.name], Step(None, self.now, own.reason, data=own.data), SYSTEM, None))
-            # The clocks move once, when the case itself has come to rest; money steps that follow leave it there.
-            rests = all(following.machine == "money" for following, *_rest in queue)
-            self._take(declared, step, actor, agency, effect, rests=rests)
-        # Written last, so that they tell where the case has come to, with the promise that holds now.
-        outbox.post(letters.for_moves(self.case, self.taken), now=self.now)
-        order(self.case, self.events, self.remittance, now=self.now)
-        return Done(self.case, self.events)
+                self.queue.append((MOVES[own.name], Step(None, self.now, own.reason, data=own.data), SYSTEM, None))
+            for function, argument in effect.writes:
+                wave.writes[function].append(argument)
+            self._take(declared, step, actor, agency, effect, wave)
 
     def _effect(self, declared: Declared, step: Step, actor: Actor) -> Effect:
         function = EFFECTS.get(declared.name)
@@ -126,13 +268,14 @@ class _Course:
             return Effect()
         context = Context(self.case, actor, step, self.remittance)
         effect = function(context)
-        self.remittance = context.remittance
+        if context.remittance is not self.remittance:
+            self.remittance, self.stored_money = context.remittance, _columns(context.remittance)
         return effect
 
     def _take(
-        self, declared: Declared, step: Step, actor: Actor, agency: int | None, effect: Effect, *, rests: bool
+        self, declared: Declared, step: Step, actor: Actor, agency: int | None, effect: Effect, wave: _Wave
     ) -> None:
-        """Run the transition and write what it means, so that the row, its clocks and its event agree."""
+        """Run the transition and say what it means, so that the row, its clocks and its event agree."""
         case, money = self.case, self.remittance
         from_state, from_money = case.state, money.state if money else ""
         subject = case if declared.machine == "case" else money
@@ -140,13 +283,18 @@ class _Course:
         case.version += 1
         if case.state != from_state:
             case.state_since = self.now
-        case.closed_at = self.now if case.info.terminal else None
+        case.closed_at = (case.closed_at or self.now) if case.info.terminal else None
         if money is not None and declared.machine == "money":
             money.holder_id, money.version = self._agency(money.info.acts), case.version
-            money.save()
         self._hand_over()
+        # The clocks move once, when the case itself has come to rest; money steps that follow leave it there.
+        rests = all(following.machine == "money" for following, *_rest in self.queue)
         told = self._move_clocks() if rests else []
-        self._save()
+        if money is not None and declared.machine == "money":
+            told += self._move_money_clocks(MoneyState(from_money), MoneyState(money.state))
+        if told:
+            case.due_at = clocks.main_due_at(case)
+        self._note_changes(wave)
         event = CaseEvent(
             case=case,
             version=case.version,
@@ -166,15 +314,21 @@ class _Course:
             clocks=told,
             data=effect.data,
         )
-        event.save(force_insert=True)
+        wave.events.append(event)
         self.events.append(event)
         self.taken.append((declared, step, event))
 
-    def _save(self) -> None:
-        """Write the columns that changed, and only those: encrypting the others again would be for nothing."""
+    def _note_changes(self, wave: _Wave) -> None:
+        """The columns that changed, and only those: encrypting the others again would be for nothing."""
         columns = _columns(self.case)
-        self.case.save(update_fields=[name for name, value in columns.items() if value != self.stored[name]])
+        wave.rows.append((self.case, tuple(name for name, value in columns.items() if value != self.stored[name])))
         self.stored = columns
+        if self.remittance is not None:
+            columns = _columns(self.remittance)
+            changed = tuple(name for name, value in columns.items() if value != self.stored_money[name])
+            self.stored_money = columns
+            if changed:
+                wave.rows.append((self.remittance, changed))
 
     def _hand_over(self) -> None:
         """Who must act now, and on whose desk the case lies."""
@@ -214,14 +368,23 @@ class _Course:
             effects = [(ClockKind.OUT, "redirect")]
         side = Side.IN if case.acts == Side.IN or case.holder_id == case.inbound_agency_id else Side.OUT
         told = clocks.apply(case, effects, side=side, now=self.now)
-        if told:
-            case.due_at = clocks.main_due_at(case)
         self.clocks_stand_for, self.acted, self.outbound_area = state, case.acts, case.outbound_area_id
         return told
 
+    def _move_money_clocks(self, before: MoneyState, after: MoneyState) -> list[dict[str, Any]]:
+        """The limits of the money itself, where the policies have them: each by its own side's calendar."""
+        limits = {ClockKind.REMIT: Side.OUT, ClockKind.CREDIT: Side.IN}
+        limited = frozenset(k for k, side in limits.items() if clocks.policy_of(self.case, side).days_or_none(k))
+        effects = money_clock_effects(before, after, limited=limited, running=self.ticking)
+        told = []
+        for kind, verb in effects:
+            told += clocks.apply(self.case, [(kind, verb)], side=limits[kind], now=self.now)
+            self.ticking = self.ticking - {kind} if verb == "stop" else self.ticking | {kind}
+        return told
 
-def _columns(case: TransferCase) -> dict[str, Any]:
-    return {field.attname: getattr(case, field.attname) for field in case._meta.concrete_fields}
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
 def _may_have_money(case: TransferCase) -> bool:
@@ -243,7 +406,7 @@ def _check_state(case: TransferCase, remittance: Remittance | None, declared: De
         raise refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=declared.move.zh, what_en=declared.move.en)
 
 
-def _stale(case: TransferCase, shown: int) -> Exception:
+def _stale(case: TransferCase, shown: int) -> Refusal:
     """Somebody else acted meanwhile: say who, what and when. A person's step before the system's own that followed."""
     events = CaseEvent.objects.filter(case=case, version__isnull=False).order_by("-version")
     event = events.filter(version__gt=shown).exclude(actor_kind="system").first() or events.first()
@@ -311,6 +474,12 @@ def _clean_field(field: Field, value: Any) -> Any:
             if not 0 < fen <= MONEY_MAX_FEN:
                 raise _wrong(field, "金额须大于零、不超过一千万元", "it must be above zero and at most ten million")
             return fen
+        case "account":
+            return account_number(text)
+        case "line":
+            if not text.isascii() or not text.isdecimal() or len(text) > 18:
+                raise _wrong(field, "请选择一条银行流水", "choose a bank line")
+            return int(text)
         case "choice":
             if text not in dict(field.options):
                 raise _wrong(field, "请从所列选项中选择", "choose one of the options")
@@ -326,5 +495,5 @@ def _clean_field(field: Field, value: Any) -> Any:
             return text
 
 
-def _wrong(field: Field, zh: str, en: str) -> Exception:
+def _wrong(field: Field, zh: str, en: str) -> Refusal:
     return refusal("J-FIELD", field=field.zh, problem=zh, problem_en=en, name=field.name)

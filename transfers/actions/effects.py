@@ -6,7 +6,7 @@ may refuse; it returns what to write into the event, and the system's own steps 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,13 @@ class Context:
             raise TypeError("this step is taken by staff only")
         return self.step.user_id
 
+    @property
+    def money(self) -> Remittance:
+        """The money line, of a step that is only taken where there is one."""
+        if self.remittance is None:
+            raise TypeError("this case has no money line")
+        return self.remittance
+
 
 @dataclass(frozen=True, slots=True)
 class Next:
@@ -43,10 +50,16 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`data` goes into the event; `then` holds the system's steps that follow."""
+    """`data` goes into the event; `then` holds the system's steps that follow.
+
+    `fill` is added to the step's data before the transition reads it. `writes` are (function, argument): each function
+    is called once with the arguments of all cases that take the step together, after their rows have been written.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
     then: tuple[Next, ...] = ()
+    fill: Mapping[str, Any] = field(default_factory=dict)
+    writes: tuple[tuple[Callable[[list[Any]], None], Any], ...] = ()
 
 
 Function = Callable[[Context], Effect]

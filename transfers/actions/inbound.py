@@ -5,13 +5,14 @@ from __future__ import annotations
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.documents.seal import intact
 from transfers.documents.sheet import digest_of, periods_of
-from transfers.models import Sheet, TransferCase
+from transfers.models import Remittance, Sheet, TransferCase
 from transfers.policies import pinned_policy
 from transfers.registry import answering, registry_for
 from transfers.rules.benefits import advise_on
 from transfers.rules.dryrun import advice_data
 from transfers.rules.errors import refusal
 from transfers.rules.facts import AreaFacts
+from transfers.rules.money import Destination, MoneyState
 from transfers.rules.months import common, count, taken_over, union
 from transfers.rules.workdays import local_date
 
@@ -62,5 +63,13 @@ def approve_in(context: Context) -> Effect:
         "overlap_months": count(common(union(own), union(brought))),
         "advice": advice_data(advice),
     }
-    settled = context.remittance is not None and context.remittance.info.settled
-    return Effect(data, then=(Next("finish"),) if settled else ())
+    return Effect(data, then=_with_money(context.remittance))
+
+
+def _with_money(money: Remittance | None) -> tuple[Next, ...]:
+    """What follows a take-over: the end where no money is outstanding, or a balance that is credited at once."""
+    if money is None:
+        return ()
+    if money.state == MoneyState.FROZEN and money.destination == Destination.INSTANT:
+        return (Next("credit_at_once"),)
+    return (Next("finish"),) if money.info.settled else ()

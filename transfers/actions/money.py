@@ -1,89 +1,302 @@
-"""The money line: fix, remit (207), receive, match, credit (107). Every posting is double entry, in fen."""
+"""The effects of money on the way out, and the ledger behind it: every posting sums to zero, every amount in fen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
+from transfers.actions import payments
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.models import LedgerEntry, LedgerTransaction, Remittance, TransferCase
 from transfers.registry import answering, registry_for
+from transfers.rules.bank import PaymentState
 from transfers.rules.errors import refusal
+from transfers.rules.money import Book, Destination, MoneyState
 from transfers.rules.routes import State
 
+Line = tuple[Book, str, str | None, int]  # book, area, counter area, fen
 
-def post(
-    case: TransferCase, kind: str, lines: list[tuple[str, str, str | None, int]], *, now: datetime
-) -> LedgerTransaction:
-    """Write one posting; `lines` are (book, area, counter area, fen) and sum to zero. Once per case and kind."""
-    posting = LedgerTransaction.objects.create(case=case, kind=kind, at=now)
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(transaction=posting, book=book, area_id=area, counter_area_id=counter, amount_fen=amount)
-        for book, area, counter, amount in lines
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One posting to be made: its lines sum to zero. `kind` as `LedgerTransaction.kind`."""
+
+    money: Remittance
+    kind: str
+    lines: tuple[Line, ...]
+    at: datetime
+    number: int
+
+
+def posting(money: Remittance, kind: str, lines: Iterable[Line], *, at: datetime) -> Posting:
+    """The next posting of a case; its number is taken here, so that a repetition cannot be written."""
+    money.postings += 1
+    return Posting(money, kind, tuple(line for line in lines if line[3]), at, money.postings)
+
+
+def post_all(postings: list[Posting]) -> None:
+    """Write postings, in two statements however many."""
+    made = LedgerTransaction.objects.bulk_create(
+        LedgerTransaction(case_id=p.money.case_id, number=p.number, kind=p.kind, at=p.at) for p in postings
     )
-    return posting
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(transaction=row, book=book.value, area_id=area, counter_area_id=counter, amount_fen=fen)
+        for row, p in zip(made, postings, strict=True)
+        for book, area, counter, fen in p.lines
+    )
 
 
-def _money(context: Context) -> Remittance:
-    assert context.remittance is not None
-    return context.remittance
+def _way(case: TransferCase, money: Remittance) -> tuple[str, str | None]:
+    """The two ends of what is on its way: none is the other where a person is paid."""
+    on_to = case.inbound_area_id if money.destination in (Destination.INBOUND, Destination.INSTANT) else None
+    return case.outbound_area_id, on_to
+
+
+def _finish(case: TransferCase) -> tuple[Next, ...]:
+    return (Next("finish"),) if case.state == State.RELATION_DONE else ()
+
+
+def _reopen(case: TransferCase) -> tuple[Next, ...]:
+    return (Next("reopen_money"),) if case.state == State.COMPLETED else ()
+
+
+# --- fixing ---------------------------------------------------------------------------------------------
 
 
 @effect("freeze")
 def freeze(context: Context) -> Effect:
     """Fix the balance and empty the account: from here on it cannot be spent (Art. 9)."""
-    case, amount = context.case, context.step.data["amount_fen"]
-    out = case.outbound_area_id
+    return Effect(_why(context), writes=((post_all, _fix(context, context.step.data["amount_fen"])),))
+
+
+@effect("await_settlement")
+@effect("keep")
+def say_why(context: Context) -> Effect:
+    """Nothing moves yet, or at all: say why."""
+    return Effect(_why(context))
+
+
+def _why(context: Context) -> dict[str, object]:
+    return {name: context.step.data[name] for name in ("why", "destination", "options") if name in context.step.data}
+
+
+def _fix(context: Context, amount: int) -> Posting:
+    case, out = context.case, context.case.outbound_area_id
     with answering(case.outbound_area):
         registry_for(out).fix_account(case.person, out, amount, case.pk)
-    post(
-        case,
-        "fix",
-        [("personal", out, None, -amount), ("fixed", out, case.inbound_area_id, amount)],
-        now=context.step.now,
-    )
-    return Effect()
+    lines = [(Book.PERSONAL, out, None, -amount), (Book.FIXED, out, None, amount)]
+    return posting(context.money, "fix", lines, at=context.step.now)
 
 
-@effect("approve_remittance")
-def approve_remittance(context: Context) -> Effect:
-    """Entry kind 207: the money leaves for the inbound area."""
-    case, amount = context.case, _money(context).amount_fen
-    out, into = case.outbound_area_id, case.inbound_area_id
-    post(case, "207", [("fixed", out, into, -amount), ("transit", out, into, amount)], now=context.step.now)
-    return Effect()
+@effect("settle")
+def settle(context: Context) -> Effect:
+    """The open costs have been settled: fix what is left, with the interest of the settlement (entry kind 102)."""
+    case, out = context.case, context.case.outbound_area_id
+    with answering(case.outbound_area):
+        facts = registry_for(out).facts(case.person, out)
+    if facts.open_claims:
+        raise refusal("J-CLAIMS-OPEN")
+    balance, interest = facts.account.balance_fen if facts.account else 0, context.step.data.get("interest_yuan") or 0
+    writes = [_fix(context, balance)] if balance else []
+    if interest:
+        lines = [(Book.INTEREST, out, None, -interest), (Book.FIXED, out, None, interest)]
+        writes.append(posting(context.money, "102", lines, at=context.step.now))
+    amount = balance + interest
+    at_once = context.money.destination == Destination.INSTANT and case.state == State.RELATION_DONE and amount
+    then = (Next("credit_at_once"),) if at_once else () if amount else _finish(case)
+    return Effect(fill={"amount_fen": amount}, then=then, writes=tuple((post_all, p) for p in writes))
 
 
 @effect("release")
 def release(context: Context) -> Effect:
     """The case did not go through: what was fixed goes back to the account it came from."""
-    case, amount = context.case, _money(context).amount_fen
-    out = case.outbound_area_id
+    case, money, out = context.case, context.money, context.case.outbound_area_id
+    if money.state == MoneyState.PENDING_SETTLE:
+        return Effect()
     with answering(case.outbound_area):
-        registry_for(out).restore_account(case.person, out, amount, case.pk)
-    post(
-        case,
-        "release",
-        [("fixed", out, case.inbound_area_id, -amount), ("personal", out, None, amount)],
-        now=context.step.now,
+        registry_for(out).restore_account(case.person, out, money.amount_fen, case.pk)
+    lines = [(Book.FIXED, out, None, -money.amount_fen), (Book.PERSONAL, out, None, money.amount_fen)]
+    return Effect(
+        writes=(
+            (post_all, posting(money, "release", lines, at=context.step.now)),
+            (payments.close, payments.Closing(case.pk, PaymentState.CANCELLED, context.step.now)),
+        )
     )
+
+
+@effect("open_supplement")
+def open_supplement(context: Context) -> Effect:
+    """Late interest or contributions (entry kind 103): another round of the same line."""
+    out, amount = context.case.outbound_area_id, context.step.data["amount_yuan"]
+    lines = [(Book.INTEREST, out, None, -amount), (Book.FIXED, out, None, amount)]
+    return Effect(
+        then=_reopen(context.case),
+        writes=((post_all, posting(context.money, "103", lines, at=context.step.now)),),
+    )
+
+
+# --- where it goes --------------------------------------------------------------------------------------
+
+
+@effect("choose_destination")
+def choose_destination(context: Context) -> Effect:
+    """Only what the policy leaves open, until the remittance is proposed; a bank account is in the person's name."""
+    wanted, money = context.step.data["destination"], context.money
+    if wanted not in money.options:
+        raise refusal("J-NO-CHOICE", what=Destination(wanted).named.zh, what_en=Destination(wanted).named.en)
+    if wanted != Destination.ACCOUNT:
+        return Effect({"destination": wanted}, fill=dict.fromkeys(("payee_bank", "payee_account")))
+    if not (context.step.data.get("payee_bank") and context.step.data.get("payee_account")):
+        raise refusal("J-PAYEE")
+    return Effect({"destination": wanted}, fill={"payee_name": context.case.name})
+
+
+@effect("pay_out_instead")
+def pay_out_instead(context: Context) -> Effect:
+    """The balance goes to the person or the heirs, where the outbound area's policy knows the reason."""
+    payments.require_payout(context.case, context.step.reason)
     return Effect()
 
 
-@effect("match_receipt")
-def match_receipt(context: Context) -> Effect:
-    """Only the exact amount matches (Art. 9: matched to the case, the amount checked)."""
-    money = _money(context)
-    if money.received_fen != money.amount_fen:
-        raise refusal("J-AMOUNT")
-    return Effect()
+# --- sending ----------------------------------------------------------------------------------------------
+
+
+@effect("propose_remittance")
+def propose_remittance(context: Context) -> Effect:
+    """Make the payment ready: whom, on which account; not while the person may still choose."""
+    money, now = context.money, context.step.now
+    if money.options and money.chosen_at is None and money.choose_by is not None and now < money.choose_by:
+        raise refusal("J-CHOICE-OPEN")
+    if money.destination == Destination.WALLET:
+        return Effect()
+    return Effect(writes=((payments.write, payments.ready(context.case, money, made_by=context.staff_id, now=now)),))
+
+
+@effect("reject_remittance")
+def reject_remittance(context: Context) -> Effect:
+    """Sent back to the maker: the payment that was ready is cancelled."""
+    payments.require_loose(context.case)
+    closing = payments.Closing(context.case.pk, PaymentState.CANCELLED, context.step.now)
+    return Effect(writes=((payments.close, closing),))
+
+
+@effect("approve_remittance")
+def approve_remittance(context: Context) -> Effect:
+    """Entry kind 207: the money has left the outbound area; it lies between the two until it has arrived."""
+    case, money, now = context.case, context.money, context.step.now
+    payments.require_sending(case, now)
+    out, on_to = _way(case, money)
+    lines = [(Book.FIXED, out, None, -money.amount_fen), (Book.TRANSIT, out, on_to, money.amount_fen)]
+    writes = [(post_all, posting(money, "207", lines, at=now))]
+    if money.destination != Destination.WALLET:
+        sending = payments.sending(case, approved_by=context.staff_id, now=now)
+        return Effect(writes=(*writes, (payments.send, sending)))
+    return Effect(writes=tuple(writes))
+
+
+@effect("return_remittance")
+def return_remittance(context: Context) -> Effect:
+    """The bank returned it: what was on its way is fixed again, to be sent once more or paid otherwise."""
+    case, money, now = context.case, context.money, context.step.now
+    if money.received_fen:
+        raise refusal("J-PART-ARRIVED")
+    closing = payments.Closing(case.pk, PaymentState.RETURNED, now, context.step.reason, context.step.note)
+    out, on_to = _way(case, money)
+    lines = [(Book.TRANSIT, out, on_to, -money.amount_fen), (Book.FIXED, out, None, money.amount_fen)]
+    return Effect(writes=((post_all, posting(money, "back", lines, at=now)), (payments.close, closing)))
+
+
+@effect("confirm_paid")
+def confirm_paid(context: Context) -> Effect:
+    """Entry kind 203 (to the person) or 208 (to the heirs): the bank has paid."""
+    case, money, now = context.case, context.money, context.step.now
+    heirs = money.destination == Destination.HEIRS
+    book, kind = (Book.HEIRS, "208") if heirs else (Book.PAID, "203")
+    out = case.outbound_area_id
+    lines = [(Book.TRANSIT, out, None, -money.amount_fen), (book, out, None, money.amount_fen)]
+    closing = payments.Closing(case.pk, PaymentState.PAID, now, bank_reference=context.step.data["bank_reference"])
+    return Effect(
+        then=_finish(case), writes=((post_all, posting(money, kind, lines, at=now)), (payments.close, closing))
+    )
+
+
+@effect("move_to_wallet")
+def move_to_wallet(context: Context) -> Effect:
+    """A part goes to the wallet, within the wallet's limits (rules/wallet.py)."""
+    case, money, part = context.case, context.money, context.step.data["amount_fen"]
+    out = case.outbound_area_id
+    lines = [(Book.TRANSIT, out, None, -part), (Book.WALLET, out, None, part)]
+    whole = money.wallet_fen + part == money.amount_fen
+    return Effect(
+        {"part": money.postings},
+        then=_finish(case) if whole else (),
+        writes=((post_all, posting(money, "wallet", lines, at=context.step.now)),),
+    )
+
+
+@effect("credit_at_once")
+def credit_at_once(context: Context) -> Effect:
+    """207 and 107 in one step: the outbound fund owes what the inbound one has advanced, until they settle."""
+    case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
+    out, into = case.outbound_area_id, case.inbound_area_id
+    with answering(case.inbound_area):
+        registry_for(into).credit_account(case.person, into, amount, case.pk)
+    sent = posting(money, "207", [(Book.FIXED, out, None, -amount), (Book.OWED, out, into, amount)], at=now)
+    credited = posting(money, "107", [(Book.ADVANCED, into, out, -amount), (Book.PERSONAL, into, None, amount)], at=now)
+    return Effect(then=_finish(case), writes=((post_all, sent), (post_all, credited)))
+
+
+# --- arrived, and asked back ------------------------------------------------------------------------------
 
 
 @effect("credit_account")
 def credit_account(context: Context) -> Effect:
     """Entry kind 107: the money is in the person's new account."""
-    case, amount = context.case, _money(context).amount_fen
+    case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
     with answering(case.inbound_area):
         registry_for(into).credit_account(case.person, into, amount, case.pk)
-    post(case, "107", [("transit", out, into, -amount), ("personal", into, None, amount)], now=context.step.now)
-    return Effect(then=(Next("finish"),) if case.state == State.RELATION_DONE else ())
+    lines = [(Book.RECEIVED, into, out, -amount), (Book.PERSONAL, into, None, amount)]
+    closing = payments.Closing(case.pk, PaymentState.PAID, now, bank_reference=money.bank_reference)
+    return Effect(
+        then=_finish(case), writes=((post_all, posting(money, "107", lines, at=now)), (payments.close, closing))
+    )
+
+
+@effect("request_reclaim")
+def request_reclaim(context: Context) -> Effect:
+    """A case that was complete opens again while the other side answers."""
+    return Effect(then=_reopen(context.case))
+
+
+@effect("refuse_reclaim")
+def refuse_reclaim(context: Context) -> Effect:
+    """The money stays: what had been complete is so again."""
+    return Effect(then=_finish(context.case) if context.money.held_state == MoneyState.CREDITED else ())
+
+
+@effect("grant_reclaim")
+def grant_reclaim(context: Context) -> Effect:
+    """The inbound side sends it back from wherever it stands: the account, what has arrived, or what had not."""
+    case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
+    out, into = case.outbound_area_id, case.inbound_area_id
+    if money.held_state == MoneyState.CREDITED:
+        with answering(case.inbound_area):
+            registry_for(into).take_back(case.person, into, amount, case.pk)
+        source: list[Line] = [(Book.PERSONAL, into, None, -amount)]
+    else:
+        arrived = money.received_fen or 0 if money.held_state != MoneyState.MISMATCH else 0
+        source = [(Book.RECEIVED, into, out, -arrived), (Book.TRANSIT, out, into, arrived - amount)]
+    lines = [*source, (Book.TRANSIT, into, out, amount)]
+    return Effect(writes=((post_all, posting(money, "reclaim", lines, at=now)),))
+
+
+@effect("confirm_return")
+def confirm_return(context: Context) -> Effect:
+    """What came back is fixed again in the outbound area."""
+    case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
+    out, into = case.outbound_area_id, case.inbound_area_id
+    closing = payments.Closing(case.pk, PaymentState.RETURNED, now, context.step.reason, context.step.note)
+    lines = [(Book.TRANSIT, into, out, -amount), (Book.FIXED, out, None, amount)]
+    return Effect(writes=((post_all, posting(money, "back", lines, at=now)), (payments.close, closing)))

@@ -11,7 +11,6 @@ from transfers.policies import applying
 from transfers.registry import ask
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Side
-from transfers.rules.routes import MoneyState
 from transfers.rules.workdays import local_date
 
 
@@ -98,8 +97,7 @@ def _require_not_taken_over(case: TransferCase) -> None:
 
 def _require_money_here(context: Context) -> None:
     money = context.remittance
-    here = (MoneyState.NONE, MoneyState.KEPT, MoneyState.FROZEN, MoneyState.REMIT_REVIEW)
-    if money is not None and money.state not in here:
+    if money is not None and not money.info.here:
         raise refusal("J-MONEY-SENT", state=money.info.zh, state_en=money.info.en)
 
 

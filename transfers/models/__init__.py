@@ -3,6 +3,15 @@
 from transfers.models.agency import Agency, IdempotencyKey, Membership, Partner
 from transfers.models.area import Area
 from transfers.models.attachment import Attachment
+from transfers.models.bank import (
+    Allocation,
+    BankAccount,
+    BankFile,
+    Payment,
+    PaymentBatch,
+    PaymentResult,
+    StatementLine,
+)
 from transfers.models.calendar import CalendarEdition, CalendarNotice
 from transfers.models.case import TransferCase
 from transfers.models.clock import Alarm, Clock
@@ -18,8 +27,11 @@ __all__ = [
     "AccessEvent",
     "Agency",
     "Alarm",
+    "Allocation",
     "Area",
     "Attachment",
+    "BankAccount",
+    "BankFile",
     "CalendarEdition",
     "CalendarNotice",
     "CaseEvent",
@@ -32,11 +44,15 @@ __all__ = [
     "Membership",
     "Paper",
     "Partner",
+    "Payment",
+    "PaymentBatch",
+    "PaymentResult",
     "Person",
     "PersonalAccount",
     "Policy",
     "Remittance",
     "ResolvedPolicy",
     "Sheet",
+    "StatementLine",
     "TransferCase",
 ]

@@ -848,5 +848,17 @@ class TransferCase(models.Model):
     def finish(self, step: Step) -> None:
         self.owner_id = None
 
+    @move(
+        state,
+        source=[S.COMPLETED],
+        target=S.RELATION_DONE,
+        zh="资金另有后续，重新打开",
+        en="More money follows: open again",
+        side=Side.SYSTEM,
+        public=Named("资金另有后续，业务重新打开", "Open again: more about the money follows"),
+    )
+    def reopen_money(self, step: Step) -> None:
+        pass
+
 
 CASE_MOVES = declared(TransferCase, "case")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import pgtrigger
-from django.db import models
+from django.db import connection, models
 
 M = TypeVar("M", bound=models.Model)
 
@@ -25,6 +27,25 @@ class GuardedQuerySet(models.QuerySet[M]):
 
 class AppendOnlyQuerySet(GuardedQuerySet[M]):
     """A queryset of rows that are written once."""
+
+
+def write_changes(rows: Iterable[tuple[models.Model, Sequence[str]]]) -> None:
+    """Write the named columns (attnames) of rows, one statement for all that change alike. For `transfers.actions`."""
+    alike: dict[tuple[type[models.Model], tuple[str, ...]], list[models.Model]] = defaultdict(list)
+    for row, columns in rows:
+        alike[type(row), tuple(columns)].append(row)
+    for (model, columns), group in alike.items():
+        by_name = {field.attname: field for field in model._meta.concrete_fields}
+        fields = [by_name[name] for name in columns]
+        key = model._meta.pk
+        assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
+        sql = f'UPDATE "{model._meta.db_table}" SET {assignments} WHERE "{key.column}" = %s'  # nosec B608 - our columns
+        values = [[*(f.get_db_prep_save(getattr(row, f.attname), connection) for f in fields), row.pk] for row in group]
+        with connection.cursor() as cursor:
+            if len(values) == 1:
+                cursor.execute(sql, values[0])
+            else:
+                cursor.executemany(sql, values)  # one round trip
 
 
 def append_only(name: str) -> pgtrigger.Trigger:

@@ -223,6 +223,27 @@ MONEY = _list(
     Reason("F-07", "重复汇款", "Paid twice"),
     Reason("F-08", "收款账户已变更", "The receiving account has changed"),
 )
+PAYOUT = _list(
+    Reason("P-01", "退休异地安置", "Retired and settled elsewhere"),
+    Reason("P-02", "参军入伍", "Enlisted"),
+    Reason("P-03", "参保人死亡，支付给继承人", "Died; to the heirs"),
+    Reason("P-04", "出国（境）定居", "Emigrated"),
+    Reason("P-05", "转入地不能接收", "The inbound area cannot take it"),
+)
+LATE = _list(
+    Reason("L-01", "补划利息", "Late interest"),
+    Reason("L-02", "迟到的缴费划入", "Late contributions"),
+)
+DIFFERENCE = _list(
+    Reason("D-01", "到账少于锁定金额", "Less has arrived than was fixed"),
+    Reason("D-02", "到账多于锁定金额", "More has arrived than was fixed"),
+    Reason("D-03", "重复到账", "It has arrived twice"),
+)
+ANSWER = _list(
+    Reason("D-11", "差额另行汇出", "The rest is sent separately"),
+    Reason("D-12", "多汇部分请退回", "Send back what is too much"),
+    Reason("D-13", "金额无误，请再次核对", "The amount is right; please check again"),
+)
 RETURN = _list(
     Reason(
         "R-01",
@@ -321,6 +342,10 @@ LISTS = {
     "supplement": SUPPLEMENT,
     "send_back": SEND_BACK,
     "money": MONEY,
+    "payout": PAYOUT,
+    "late": LATE,
+    "difference": DIFFERENCE,
+    "answer": ANSWER,
     "clarify": CLARIFY,
     "return_soft": {code: reason for code, reason in RETURN.items() if not reason.hard},
     "return_hard": {code: reason for code, reason in RETURN.items() if reason.hard},
@@ -338,6 +363,10 @@ ALL: dict[str, Reason] = {
     **RETURN,
     **CLARIFY,
     **MONEY,
+    **PAYOUT,
+    **LATE,
+    **DIFFERENCE,
+    **ANSWER,
     **WITHDRAWAL_REFUSED,
     **END,
 }

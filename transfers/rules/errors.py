@@ -260,6 +260,41 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "转出地政策没有规定“{reason}”时可以支付给本人或者继承人。",
         "The outbound area's policy does not let the balance be paid out for “{reason_en}”.",
     ),
+    "J-ACCOUNT": (
+        400,
+        "银行账号有误：应为8至30位数字，并且校验位相符，请逐位核对。",
+        "The account number is not right: 8 to 30 digits with a right check digit. Compare it digit by digit.",
+    ),
+    "J-NO-ACCOUNT": (
+        409,
+        "{agency}没有启用的收款账户，暂时不能划转，请其财务人员登记并复核收款账户。",
+        "{agency} has no receiving account in force, so nothing can be sent. Its finance staff have to enter one.",
+    ),
+    "J-ACCOUNT-OPEN": (
+        409,
+        "已有一个收款账户等待复核，请先复核。",
+        "A receiving account waits for review already. Decide on that first.",
+    ),
+    "J-ACCOUNT-SAME": (
+        409,
+        "与届时启用的收款账户相同，没有需要变更的地方。",
+        "This is the account that is in force then; nothing would change.",
+    ),
+    "J-ACCOUNT-DONE": (
+        409,
+        "该收款账户现为“{state}”，不再等待复核。",
+        "This receiving account is “{state_en}”; it no longer waits for review.",
+    ),
+    "J-ACCOUNT-LATER": (
+        409,
+        "已有启用日期相同或更晚的收款账户，请退回后按新的启用日期重新提出。",
+        "An account with the same or a later first day is confirmed already. Refuse this one and propose it anew.",
+    ),
+    "J-CALLBACK": (
+        400,
+        "变更收款账户须先按原先登记的电话回电核实，请填写回电时间、对方姓名和核实结果。",
+        "Before an account is changed, call back on a number known before. Write down when, whom, and what was said.",
+    ),
 }
 
 

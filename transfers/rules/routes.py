@@ -1,4 +1,4 @@
-"""The states of a case and of its money: names, the public line, who must act, which clocks run.
+"""The states of a case: names, the public line, who must act, which clocks run. The money's are in rules/money.py.
 
 The moves between them are declared on the models with django-fsm; everything that depends only on *where* a case
 stands is here, once: a clock is started, paused, resumed or stopped because the table below says what it does in
@@ -17,7 +17,8 @@ class ClockKind(StrEnum):
     """OUT and IN are the national limits (Art. 9); the others are limits of the areas' own policies.
 
     SUPPLEMENT and RETURN are the applicant's; CORRECTION and RECTIFY the outbound side's, to put a sheet right;
-    WITHDRAWAL and MANUAL the side's that must answer; FUND watches the money.
+    WITHDRAWAL and MANUAL the side's that must answer; FUND watches the money. REMIT and CREDIT are limits of the money
+    where an area has them (rules/money.py): until the balance has been sent, and until it has been credited.
     """
 
     OUT = "OUT"
@@ -29,6 +30,8 @@ class ClockKind(StrEnum):
     RECTIFY = "RECTIFY"
     MANUAL = "MANUAL"
     FUND = "FUND"
+    REMIT = "REMIT"
+    CREDIT = "CREDIT"
 
     @property
     def named(self) -> Named:
@@ -45,6 +48,8 @@ _CLOCKS = {
     ClockKind.RECTIFY: Named("更正期限", "Limit to rectify"),
     ClockKind.MANUAL: Named("人工核验期限", "Limit to check by hand"),
     ClockKind.FUND: Named("资金跟踪", "Money watch"),
+    ClockKind.REMIT: Named("资金划出期限", "Remittance limit"),
+    ClockKind.CREDIT: Named("资金入账期限", "Crediting limit"),
 }
 
 
@@ -303,108 +308,6 @@ STATES: dict[State, StateInfo] = {
     ),
     State.TERMINATED: StateInfo(
         "终止办理", "Terminated", Named("已终止", "Terminated"), _NONE, Side.SYSTEM, 7, terminal=True
-    ),
-}
-
-
-class MoneyState(StrEnum):
-    """Where the balance of the personal account stands."""
-
-    NONE = "NONE"
-    FROZEN = "FROZEN"
-    REMIT_REVIEW = "REMIT_REVIEW"
-    IN_TRANSIT = "IN_TRANSIT"
-    RECEIVED = "RECEIVED"
-    MATCHED = "MATCHED"
-    CREDITED = "CREDITED"
-    KEPT = "KEPT"
-    RELEASED = "RELEASED"
-
-    @property
-    def info(self) -> MoneyInfo:
-        return MONEY_STATES[self]
-
-
-@dataclass(frozen=True, slots=True)
-class MoneyInfo:
-    """One state of the money line. `acts` is who must act next; `settled` means nothing is owed any more."""
-
-    zh: str
-    en: str
-    public: Named
-    acts: Side
-    stage: int
-    settled: bool = False
-
-
-# Failure, mismatch, payment to the person and supplementary pairs add their states here.
-MONEY_STATES: dict[MoneyState, MoneyInfo] = {
-    MoneyState.NONE: MoneyInfo(
-        "无资金划转",
-        "No money to move",
-        Named("没有需要划转的余额", "There is no balance to move"),
-        Side.SYSTEM,
-        0,
-        settled=True,
-    ),
-    MoneyState.FROZEN: MoneyInfo(
-        "已锁定待划转",
-        "Fixed, to be remitted",
-        Named("金额已锁定，待转出地划转", "Amount fixed; the outbound area is to send it"),
-        Side.OUT,
-        1,
-    ),
-    MoneyState.REMIT_REVIEW: MoneyInfo(
-        "划转待复核",
-        "Remittance waiting for review",
-        Named("金额已锁定，待转出地划转", "Amount fixed; the outbound area is to send it"),
-        Side.OUT,
-        1,
-    ),
-    MoneyState.IN_TRANSIT: MoneyInfo(
-        "已划出在途",
-        "Sent, on its way",
-        Named("转出地已划出，资金在途", "Sent by the outbound area, on its way"),
-        Side.IN,
-        2,
-    ),
-    MoneyState.RECEIVED: MoneyInfo(
-        "已到账待匹配",
-        "Received, to be matched",
-        Named("资金已到转入地，核对中", "Arrived in the inbound area, being checked"),
-        Side.IN,
-        3,
-    ),
-    MoneyState.MATCHED: MoneyInfo(
-        "已匹配待入账",
-        "Matched, to be credited",
-        Named("资金已到转入地，核对中", "Arrived in the inbound area, being checked"),
-        Side.IN,
-        3,
-    ),
-    MoneyState.CREDITED: MoneyInfo(
-        "已入账",
-        "Credited",
-        Named("余额已记入您的个人账户", "The balance is in your personal account"),
-        Side.SYSTEM,
-        4,
-        settled=True,
-    ),
-    MoneyState.KEPT: MoneyInfo(
-        "余额保留原账户",
-        "Kept where it is",
-        Named("余额按规定保留在原账户，可继续使用", "By the area's rule the balance stays where it is and can be used"),
-        Side.SYSTEM,
-        4,
-        settled=True,
-    ),
-    MoneyState.RELEASED: MoneyInfo(
-        "已解除锁定",
-        "Released",
-        Named("业务未办成，余额已退回原账户", "The case did not go through; the balance is back in its account"),
-        Side.SYSTEM,
-        4,
-        settled=True,
     ),
 }
 

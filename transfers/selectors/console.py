@@ -25,8 +25,9 @@ from transfers.models.moves import Declared
 from transfers.rules import casenumber
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.identity import Document, normalise
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Named, Role, Side
-from transfers.rules.routes import MoneyState, State
+from transfers.rules.routes import State
 from transfers.rules.text import narrow
 from transfers.rules.workdays import CalendarRangeError, due_instant, last_day_of, local_date
 from transfers.selectors.progress import overdue_words

@@ -10,9 +10,10 @@ from transfers.models import Clock, TransferCase
 from transfers.policies import pinned_policy
 from transfers.rules.clockwork import Tally
 from transfers.rules.ladder import plan
+from transfers.rules.money import MONEY_CLOCKS
 from transfers.rules.parties import Side
 from transfers.rules.policy import Policy
-from transfers.rules.routes import ClockKind
+from transfers.rules.routes import ClockKind, State
 from transfers.rules.workdays import Calendar, due_instant, local_date
 from transfers.sla.calendars import calendar_of, edition_for
 
@@ -59,8 +60,11 @@ def apply(
 
 
 def main_due_at(case: TransferCase) -> datetime | None:
-    """When the clock that runs now ends: at most one does."""
-    return Clock.objects.filter(case=case, status=RUNNING).values_list("due_at", flat=True).first()
+    """When the limit of the case ends that runs now: at most one does. Only money is left: the first of its own."""
+    running = Clock.objects.filter(case=case, status=RUNNING)
+    if case.state != State.RELATION_DONE:
+        running = running.exclude(kind__in=MONEY_CLOCKS)
+    return running.order_by("due_at").values_list("due_at", flat=True).first()
 
 
 def policy_of(case: TransferCase, side: str) -> Policy:

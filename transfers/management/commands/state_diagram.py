@@ -13,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from transfers.letters import TO_PERSON
 from transfers.models import MOVES
 from transfers.models.moves import Declared
+from transfers.rules.money import MONEY_STATES, MoneyState
 from transfers.rules.parties import Role
-from transfers.rules.routes import MONEY_STATES, STATES, ClockKind, MoneyState, Running, State, clock_effects
+from transfers.rules.routes import STATES, ClockKind, Running, State, clock_effects
 
 FILE = Path("docs", "states.md")
 _EYES = {

@@ -1,0 +1,174 @@
+"""Payments that a bank makes: made ready with the proposal, sent with its approval, closed by what the bank says.
+
+Which states of a payment go with which step of the money is decided in actions/money.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max
+
+from transfers.models import Agency, Payment, PaymentBatch, Remittance, TransferCase
+from transfers.places import account_of, same_province
+from transfers.rules import destinations
+from transfers.rules.bank import BatchState, PaymentKind, PaymentState
+from transfers.rules.errors import refusal
+from transfers.rules.money import Destination
+from transfers.rules.parties import Side
+from transfers.rules.workdays import local_date
+from transfers.sla.clocks import policy_of
+
+UNDER_WAY = (PaymentState.READY.value, PaymentState.SENT.value)
+PRIMARY = (PaymentKind.REMIT.value, PaymentKind.PAYOUT.value)
+
+
+def require_sending(case: TransferCase, now: datetime) -> None:
+    """J-YEAR-END while the outbound area sends nothing because of its year-end settlement."""
+    destinations.require_sending(policy_of(case, Side.OUT), local_date(now))
+
+
+def require_payout(case: TransferCase, reason: str) -> None:
+    """J-NO-PAYOUT unless the outbound area pays the person for this reason (P-01…)."""
+    inside = same_province(case.outbound_area_id, case.inbound_area_id)
+    destinations.require_payout(policy_of(case, Side.OUT), reason, same_province=inside)
+
+
+def ready(case: TransferCase, money: Remittance, *, made_by: int | None, now: datetime) -> Payment:
+    """The next payment of a money line, not saved. J-NO-ACCOUNT, J-PAYEE where it is not known whom to pay."""
+    if Destination(money.destination).to_person:
+        if not (money.payee_account and money.payee_bank and money.payee_name):
+            raise refusal("J-PAYEE")
+        whom = {"payee_name": money.payee_name, "payee_bank": money.payee_bank, "payee_account": money.payee_account}
+        return _next(case, money, PaymentKind.PAYOUT, money.amount_fen, whom, made_by=made_by, now=now)
+    return to_inbound(case, money, PaymentKind.REMIT, money.amount_fen, made_by=made_by, now=now)
+
+
+def to_inbound(
+    case: TransferCase, money: Remittance, kind: PaymentKind, amount_fen: int, *, made_by: int | None, now: datetime
+) -> Payment:
+    """A payment to the inbound agency's account that is in force today, not saved. J-NO-ACCOUNT."""
+    account = account_of(case.inbound_agency_id, local_date(now))
+    if account is None:
+        raise refusal("J-NO-ACCOUNT", agency=case.inbound_agency.name)
+    whom = {"payee_name": account.name, "payee_bank": account.bank, "payee_account": account.number}
+    return _next(case, money, kind, amount_fen, whom, made_by=made_by, now=now, payee=case.inbound_agency_id)
+
+
+def _next(
+    case: TransferCase,
+    money: Remittance,
+    kind: PaymentKind,
+    amount_fen: int,
+    whom: dict[str, str],
+    *,
+    made_by: int | None,
+    now: datetime,
+    payee: int | None = None,
+) -> Payment:
+    money.payments += 1
+    return Payment(
+        case_id=case.pk,
+        number=money.payments,
+        reference=f"{case.number}-{money.payments}",
+        kind=kind.value,
+        agency_id=case.outbound_agency_id,
+        payee_agency_id=payee,
+        amount_fen=amount_fen,
+        made_by_id=made_by,
+        made_at=now,
+        **whom,
+    )
+
+
+def write(payments: list[Payment]) -> None:
+    """Write payments that were made ready."""
+    Payment.objects.bulk_create(payments)
+
+
+def require_loose(case: TransferCase) -> None:
+    """J-IN-BATCH while the payment lies in a batch that somebody is to approve: it is judged there."""
+    if Payment.objects.filter(case=case, state=PaymentState.READY.value, batch__state=BatchState.DRAFT.value).exists():
+        raise refusal("J-IN-BATCH")
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The payment of a case is sent. In no batch, it becomes one of its own."""
+
+    payment: Payment
+    approved_by: int
+    now: datetime
+
+
+def sending(case: TransferCase, *, approved_by: int, now: datetime) -> Sending:
+    """The payment of a case that is ready. J-IN-BATCH when it is to be approved with others."""
+    payment = Payment.objects.select_related("batch").get(case=case, state=PaymentState.READY.value, kind__in=PRIMARY)
+    if payment.batch is not None and payment.batch.state == BatchState.DRAFT:
+        raise refusal("J-IN-BATCH")
+    return Sending(payment, approved_by, now)
+
+
+def send(sendings: list[Sending]) -> None:
+    """Mark payments as sent; those in no batch go in one that is made here, one for each maker."""
+    loose: dict[tuple[int, int, int], list[Sending]] = defaultdict(list)
+    for one in sendings:
+        if one.payment.batch_id is None and one.payment.made_by_id is not None:
+            loose[one.payment.agency_id, one.payment.made_by_id, one.approved_by].append(one)
+    for (agency, maker, checker), alone in loose.items():
+        batch = PaymentBatch.objects.create(
+            agency_id=agency,
+            state=BatchState.APPROVED.value,
+            sequence=next_sequence(agency),
+            count=len(alone),
+            total_fen=sum(one.payment.amount_fen for one in alone),
+            made_by_id=maker,
+            made_at=alone[0].payment.made_at,
+            approved_by_id=checker,
+            approved_at=alone[0].now,
+        )
+        for one in alone:
+            one.payment.batch = batch
+    for one in sendings:
+        one.payment.state, one.payment.sent_at = PaymentState.SENT.value, one.now
+    Payment.objects.bulk_update([one.payment for one in sendings], ["state", "sent_at", "batch"], batch_size=500)
+
+
+def next_sequence(agency: int) -> int:
+    """The next number of an agency's payment files; whoever asks holds the agency's row until the end."""
+    Agency.objects.select_for_update(no_key=True).get(pk=agency)
+    last = PaymentBatch.objects.filter(agency=agency).aggregate(last=Max("sequence"))["last"]
+    return (last or 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The payments of a case that are under way end: paid, returned (why, F-01…) or cancelled."""
+
+    case: int
+    state: PaymentState
+    at: datetime
+    reason: str = ""
+    note: str = ""
+    bank_reference: str = ""
+
+
+def close(closings: list[Closing]) -> None:
+    """Close what is under way. What was never sent is cancelled, whatever became of the rest."""
+    rows: dict[int, Closing] = {closing.case: closing for closing in closings}
+    under_way = list(Payment.objects.filter(case__in=rows, state__in=UNDER_WAY))
+    for payment in under_way:
+        closing = rows[payment.case_id or 0]
+        never_sent = payment.state == PaymentState.READY
+        payment.state = (PaymentState.CANCELLED if never_sent else closing.state).value
+        payment.answered_at, payment.reason, payment.note = closing.at, closing.reason, closing.note
+        payment.bank_reference = closing.bank_reference
+        payment.batch_id = None if never_sent else payment.batch_id
+    _save(under_way, ["state", "answered_at", "reason", "note", "bank_reference", "batch"])
+
+
+def _save(payments: Iterable[Payment], fields: list[str]) -> None:
+    Payment.objects.bulk_update(list(payments), fields, batch_size=500)
