@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from itertools import product
 from typing import Any
 
@@ -13,15 +13,12 @@ from transfers.rules.destinations import (
     Decision,
     decide,
     may_pay_out,
-    require_chosen,
-    require_offered,
     require_payout,
     require_sending,
 )
 from transfers.rules.errors import Refusal
 from transfers.rules.money import Destination
 from transfers.rules.policy import SWITCHES, Freeze, Policy
-from transfers.rules.workdays import ZONE
 
 
 def decided(*, out: dict[str, Any] | None = None, into: dict[str, Any] | None = None, **more: Any) -> Decision:
@@ -141,36 +138,8 @@ def refused(code: str, call: Any, *args: Any, **more: Any) -> Refusal:
 
 def test_a_payout_that_no_policy_allows_is_refused() -> None:
     require_payout(Policy(payout_cases=("enlisted",)), "P-02", same_province=False)
-    told = refused("J-PAYOUT", require_payout, Policy(payout_cases=("enlisted",)), "P-04", same_province=False)
+    told = refused("J-NO-PAYOUT", require_payout, Policy(payout_cases=("enlisted",)), "P-04", same_province=False)
     assert "出国（境）定居" in told.zh
-
-
-def test_only_what_is_offered_can_be_chosen() -> None:
-    options = ("inbound", "account")
-    require_offered(options, Destination.INBOUND, account=False)
-    require_offered(options, Destination.ACCOUNT, account=True)
-    refused("J-PAYEE", require_offered, options, Destination.ACCOUNT, account=False)
-    told = refused("J-DESTINATION", require_offered, options, Destination.WALLET, account=True)
-    assert "划入转入地个人账户、划入本人银行账户" in told.zh
-    refused("J-DESTINATION", require_offered, (), Destination.INBOUND, account=False)
-
-
-def test_nothing_is_sent_while_the_person_may_choose() -> None:
-    by = datetime(2026, 5, 14, tzinfo=ZONE)
-    before, after = datetime(2026, 5, 13, 9, tzinfo=ZONE), datetime(2026, 5, 14, 9, tzinfo=ZONE)
-    options = ("inbound", "account")
-    asked: dict[str, Any] = {"account": False, "choose_by": by}
-    told = refused("J-CHOICE-OPEN", require_chosen, Destination.INBOUND, options, chosen_at=None, now=before, **asked)
-    assert "2026-05-14 00:00" in told.zh
-    require_chosen(Destination.INBOUND, options, chosen_at=None, now=after, **asked)
-    require_chosen(Destination.INBOUND, options, chosen_at=before, now=before, **asked)
-    require_chosen(Destination.INBOUND, (), account=False, chosen_at=None, choose_by=None, now=before)
-    # A payment needs an account, whether the time for choosing is over or not.
-    for chosen in (None, before):
-        refused("J-PAYEE", require_chosen, Destination.ACCOUNT, options, chosen_at=chosen, now=after, **asked)
-    for to in (Destination.ACCOUNT, Destination.HEIRS):
-        require_chosen(to, (), account=True, chosen_at=None, choose_by=None, now=after)
-        refused("J-PAYEE", require_chosen, to, (), account=False, chosen_at=None, choose_by=None, now=after)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ def said(*, same: bool = False, out: dict[str, Any] | None = None, into: dict[st
     return "\n".join(promise.text.zh for promise in found)
 
 
+WALLET = {"wallet_enabled": True, "family_sharing": True}
 CARD = {"cross_province_fund": "payout_else", "payout_channel": "citizen_card", "payout_expected_days": 30}
 
 
@@ -43,7 +44,14 @@ CARD = {"cross_province_fund": "payout_else", "payout_channel": "citizen_card", 
         (False, CARD, {}, "一般在30个工作日左右支付到市民卡关联的银行账户，不是承诺"),
         (False, {"payout_cases": ["death", "emigrated"]}, {}, "死亡、出国（境）定居"),
         (False, {"year_end_freeze": {"from": "12-25", "to": "01-05"}}, {}, "每年12-25至01-05因年末清算不划款"),
-        (False, {"wallet_enabled": True, "family_sharing": True}, {}, "已开通医保钱包"),
+        (False, {"wallet_enabled": True, "family_sharing": True}, {}, "转出地已开通医保钱包，转入地未开通"),
+        (False, WALLET, WALLET, "每次不超过2000元，每天不超过3次，22时至次日6时不办理。"),
+        (False, WALLET, WALLET, "5个工作日内，您可以选择“划入转入地个人账户”、“转入医保钱包”"),
+        (True, WALLET | {"in_province_fund": "keep"}, {}, "转出地已开通医保钱包：余额可以跨省给近亲属使用"),
+        (True, WALLET | {"in_province_fund": "instant"}, WALLET, "余额即时到账后，按转入地规定使用"),
+        (False, {"cross_province_fund": "payout_else"}, {}, "您可以选择“划入转入地个人账户”、“划入本人银行账户”"),
+        (True, {"in_province_fund": "payout", "choice_days": 3}, {}, "余额锁定后3个工作日内提供本人银行账户的账号"),
+        (False, {"open_claims_rule": "warn"}, {}, "余额待费用结算后再锁定划转"),
         (False, {"family_sharing": True}, {}, "未开通医保钱包"),
         (False, {"suspended_status": ["2"]}, {}, "转出地参保状态须为：暂停；"),
         (False, {"arrears_rule": "warn"}, {}, "可以受理，同时提示欠费"),
@@ -75,3 +83,19 @@ def test_the_money_line_follows_the_way_the_balance_goes() -> None:
     across = said(out={"in_province_fund": "keep"})
     assert "跨省转移时，余额随关系划转到转入地。" in across
     assert "不划转、不提现" not in across
+
+
+def test_only_what_a_bank_pays_waits_for_the_year_end_or_goes_to_the_person() -> None:
+    rules = {
+        "year_end_freeze": {"from": "12-25", "to": "01-05"},
+        "payout_cases": ["retired_resettled", "enlisted"],
+        "payout_expected_days": 30,
+    }
+    for way in ("keep", "instant"):
+        stays = said(same=True, out=rules | {"in_province_fund": way})
+        assert not any(word in stays for word in ("年末清算", "应征入伍", "当地经验"))
+    for way in ("move", "payout"):
+        sent = said(same=True, out=rules | {"in_province_fund": way})
+        assert "每年12-25至01-05因年末清算不划款" in sent
+        assert "情形余额支付给本人或者其继承人：应征入伍。" in sent  # nobody resettles in the same province
+    assert "退休后跨省异地安置、应征入伍。" in said(out=rules)

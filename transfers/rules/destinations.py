@@ -5,9 +5,8 @@ Some policies leave the person a choice; and some circumstances let the finance 
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
 from transfers.rules.codes import PAYOUT
@@ -15,7 +14,6 @@ from transfers.rules.errors import refusal
 from transfers.rules.money import Destination
 from transfers.rules.parties import Named, Scheme
 from transfers.rules.policy import SWITCHES, Policy, worded
-from transfers.rules.workdays import ZONE
 
 INBOUND, INSTANT, ACCOUNT, WALLET = (
     Destination.INBOUND,
@@ -171,38 +169,6 @@ def choice_said(options: tuple[Destination, ...], outbound: Policy) -> Named:
     )
 
 
-def require_offered(options: Collection[str], destination: Destination, *, account: bool) -> None:
-    """The person may choose only what the policy leaves open, and the bank account needs a number.
-
-    J-DESTINATION, J-PAYEE. `account` says whether the number of an account was given.
-    """
-    if destination not in options:
-        offers = [Destination(one).named for one in options]
-        raise refusal(
-            "J-DESTINATION",
-            offers="、".join(one.zh for one in offers) or "（政策没有留出选择）",
-            offers_en="; ".join(one.en for one in offers) or "(the policy leaves no choice)",
-        )
-    if destination is ACCOUNT and not account:
-        raise refusal("J-PAYEE")
-
-
-def require_chosen(
-    destination: Destination,
-    options: Collection[str],
-    *,
-    account: bool,
-    chosen_at: datetime | None,
-    choose_by: datetime | None,
-    now: datetime,
-) -> None:
-    """Nothing is sent while the person may still choose, nor to nobody's account. J-CHOICE-OPEN, J-PAYEE."""
-    if options and chosen_at is None and choose_by is not None and now < choose_by:
-        raise refusal("J-CHOICE-OPEN", until=f"{choose_by.astimezone(ZONE):%Y-%m-%d %H:%M}")
-    if destination.to_person and not account:
-        raise refusal("J-PAYEE")
-
-
 # The reasons for paying out, by the circumstance that `payout_cases` lists.
 _CIRCUMSTANCES = {"P-01": "retired_resettled", "P-02": "enlisted", "P-03": "death", "P-04": "emigrated"}
 
@@ -220,9 +186,9 @@ def may_pay_out(policy: Policy, reason: str, *, same_province: bool) -> bool:
 
 
 def require_payout(policy: Policy, reason: str, *, same_province: bool) -> None:
-    """J-PAYOUT unless `may_pay_out`."""
+    """J-NO-PAYOUT unless `may_pay_out`."""
     if not may_pay_out(policy, reason, same_province=same_province):
-        raise refusal("J-PAYOUT", reason=PAYOUT[reason].zh, reason_en=PAYOUT[reason].en)
+        raise refusal("J-NO-PAYOUT", reason=PAYOUT[reason].zh, reason_en=PAYOUT[reason].en)
 
 
 def require_sending(policy: Policy, on: date) -> None:

@@ -240,10 +240,10 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "转出地年末清算期间不划款，{day}起恢复，请届时办理。",
         "No money leaves the outbound area during its year-end settlement; sending goes on from {day}.",
     ),
-    "J-DESTINATION": (
+    "J-NO-CHOICE": (
         409,
-        "按转出地政策，余额不能选择这一去向。可以选择：{offers}。",
-        "The outbound area's policy does not let the balance go there. Open to choice: {offers_en}.",
+        "按两地政策，余额不能选择“{what}”。",
+        "The two areas' policies do not leave “{what_en}” to choose.",
     ),
     "J-PAYEE": (
         400,
@@ -252,10 +252,15 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
     ),
     "J-CHOICE-OPEN": (
         409,
-        "参保人可以在{until}以前选择余额去向，尚未选择，请在选择后或者期满后办理。",
-        "The person may choose where the balance goes until {until} and has not done so. Wait for that.",
+        "参保人可以选择余额去向，尚未选择，请在其选择后或者选择期满后办理。",
+        "The person may choose where the balance goes and has not done so yet. Wait for that, or until the time is up.",
     ),
-    "J-PAYOUT": (
+    "J-CLAIMS-OPEN": (
+        409,
+        "转出地仍有医疗费用未结算，结算后才能锁定余额。",
+        "Medical costs are still open in the outbound area; the balance is fixed once they are settled.",
+    ),
+    "J-NO-PAYOUT": (
         409,
         "转出地政策没有规定“{reason}”时可以支付给本人或者继承人。",
         "The outbound area's policy does not let the balance be paid out for “{reason_en}”.",

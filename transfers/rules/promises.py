@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transfers.rules.destinations import ACROSS, INSIDE, choice_said, offered
+from transfers.rules.money import Destination
 from transfers.rules.parties import Named
 from transfers.rules.policy import SWITCHES, Policy, mode_inside, worded
+from transfers.rules.wallet import LIMITS as LIMITS_OF_WALLET
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,64 +84,45 @@ def _limits(outbound: Policy, inbound: Policy, same_province: bool) -> list[Prom
     return found
 
 
-_IN_PROVINCE = {
-    "move": Named("省内转移时，余额随关系划转到转入地。", "Inside the province the balance moves to the inbound area."),
-    "keep": Named(
-        "省内转移时，余额不划转、不提现，留在原账户，全省可用。",
-        "Inside the province the balance is neither moved nor paid out: it stays where it is and can be used in the "
-        "whole province.",
-    ),
-    "payout": Named("省内转移时，余额支付给本人。", "Inside the province the balance is paid to you."),
-    "instant": Named(
-        "省内转移时，余额即时到账，两地之间事后清算。",
-        "Inside the province the balance is credited at once; the two funds settle afterwards.",
-    ),
-}
-_CROSS_PROVINCE = {
-    "move": Named("跨省转移时，余额随关系划转到转入地。", "Across provinces the balance moves to the inbound area."),
-    "payout_else": Named(
-        "跨省转移时，余额随关系划转；转入地无法接收的，支付到本人银行账户。",
-        "Across provinces the balance moves to the inbound area; where that is not possible it is paid to your bank "
-        "account.",
-    ),
-}
-
-
 def _money(outbound: Policy, inbound: Policy, same_province: bool) -> list[Promise]:
     switch = "in_province_fund" if same_province else "cross_province_fund"
     way = getattr(outbound, switch)
-    found = [Promise(MONEY, (_IN_PROVINCE if same_province else _CROSS_PROVINCE)[way], (("out", switch),))]
-    moves = way in ("move", "payout_else")
-    if moves and (outbound.fund_remit_days or inbound.fund_credit_days):
-        parts_zh, parts_en = [], []
-        if outbound.fund_remit_days:
-            days = _days(outbound.fund_remit_days)
-            parts_zh.append(f"转出地{days.zh}内划出")
-            parts_en.append(f"the outbound area remits it within {days.en}")
-        if inbound.fund_credit_days:
-            days = _days(inbound.fund_credit_days)
-            parts_zh.append(f"转入地收款后{days.zh}内计入")
-            parts_en.append(f"the inbound area credits it within {days.en} of receipt")
+    found = [Promise(MONEY, (INSIDE if same_province else ACROSS)[way], (("out", switch),))]
+    options = offered(outbound, inbound, same_province=same_province)
+    if options:
+        found.append(Promise(MONEY, choice_said(options, outbound), (("out", switch), ("out", "choice_days"))))
+    if way in ("move", "payout_else"):
+        found.append(_time(outbound, inbound))
+    if way not in ("keep", "instant"):  # there, no bank pays anything
+        found += _paying(outbound, same_province)
+    found.append(_sharing(outbound, inbound, way, Destination.WALLET in options))
+    return found
+
+
+def _time(outbound: Policy, inbound: Policy) -> Promise:
+    parts_zh, parts_en = [], []
+    if outbound.fund_remit_days:
+        days = _days(outbound.fund_remit_days)
+        parts_zh.append(f"转出地{days.zh}内划出")
+        parts_en.append(f"the outbound area remits it within {days.en}")
+    if inbound.fund_credit_days:
+        days = _days(inbound.fund_credit_days)
+        parts_zh.append(f"转入地收款后{days.zh}内计入")
+        parts_en.append(f"the inbound area credits it within {days.en} of receipt")
+    if parts_zh:
         en = " and ".join(parts_en)
-        found.append(
-            Promise(
-                MONEY,
-                Named(f"余额由{'，'.join(parts_zh)}。", f"{en[0].upper()}{en[1:]}."),
-                (("out", "fund_remit_days"), ("in", "fund_credit_days")),
-            )
+        text = Named(f"余额由{'，'.join(parts_zh)}。", f"{en[0].upper()}{en[1:]}.")
+    else:
+        text = Named(
+            "余额到账没有全国统一的期限，可能晚于关系转移；关系办结不等余额。",
+            "There is no national limit for the money: it may arrive after the record, which does not wait for it.",
         )
-    elif moves:
-        found.append(
-            Promise(
-                MONEY,
-                Named(
-                    "余额到账没有全国统一的期限，可能晚于关系转移；关系办结不等余额。",
-                    "There is no national limit for the money: it may arrive after the record, which does not wait for "
-                    "it.",
-                ),
-                (("out", "fund_remit_days"), ("in", "fund_credit_days")),
-            )
-        )
+    return Promise(MONEY, text, (("out", "fund_remit_days"), ("in", "fund_credit_days")))
+
+
+def _paying(outbound: Policy, same_province: bool) -> list[Promise]:
+    """What to expect where a bank pays: how long, to whom instead, and when not."""
+    found = []
     if outbound.payout_expected_days:
         days, channel = _days(outbound.payout_expected_days), _value("payout_channel", outbound)
         if outbound.payout_channel == "account":
@@ -153,8 +137,10 @@ def _money(outbound: Policy, inbound: Policy, same_province: bool) -> list[Promi
                 "this is no promise.",
             )
         found.append(Promise(MONEY, text, (("out", "payout_expected_days"), ("out", "payout_channel"))))
-    if outbound.payout_cases:
-        cases = _value("payout_cases", outbound)
+    # Nobody settles in another province by a move inside one.
+    codes = tuple(one for one in outbound.payout_cases if not (same_province and one == "retired_resettled"))
+    if codes:
+        cases = worded(SWITCHES["payout_cases"], codes)
         found.append(
             Promise(
                 MONEY,
@@ -170,20 +156,44 @@ def _money(outbound: Policy, inbound: Policy, same_province: bool) -> list[Promi
         found.append(
             Promise(
                 MONEY,
-                Named(f"{freeze.zh}因年末清算不划款。", f"No money leaves from {freeze.en}: the year-end settlement."),
+                Named(
+                    f"{freeze.zh}因年末清算不划款，结束后继续。",
+                    f"No money leaves from {freeze.en}, for the year-end settlement; it goes on afterwards.",
+                ),
                 (("out", "year_end_freeze"),),
             )
         )
-    found.append(_sharing(outbound))
     return found
 
 
-def _sharing(outbound: Policy) -> Promise:
-    if outbound.wallet_enabled:
+def _sharing(outbound: Policy, inbound: Policy, way: str, offers_wallet: bool) -> Promise:
+    """What the balance can do for close relatives: through the wallet where both areas have it, else where it lies."""
+    switches = (("out", "wallet_enabled"), ("out", "family_sharing"))
+    if offers_wallet:
+        text = Named(
+            f"两地均已开通医保钱包，余额可以跨省给近亲属使用。选择转入医保钱包的，由系统分次转入：{LIMITS_OF_WALLET.zh}。",
+            "Both areas have the medical-insurance wallet, through which the balance can help close relatives in other "
+            f"provinces. If you choose it, the money goes there in parts: {LIMITS_OF_WALLET.en}.",
+        )
+        return Promise(MONEY, text, (*switches, ("in", "wallet_enabled")))
+    if outbound.wallet_enabled and way == "keep":
         text = Named(
             "转出地已开通医保钱包：余额可以跨省给近亲属使用。",
             "The outbound area has the medical-insurance wallet: the balance can help close relatives in other "
             "provinces.",
+        )
+    elif outbound.wallet_enabled and not inbound.wallet_enabled:
+        text = Named(
+            "转出地已开通医保钱包，转入地未开通：余额不能转入医保钱包。",
+            "The outbound area has the medical-insurance wallet, the inbound area has not: the balance cannot go "
+            "there.",
+        )
+        return Promise(MONEY, text, (*switches, ("in", "wallet_enabled")))
+    elif outbound.wallet_enabled:
+        text = Named(
+            "转出地已开通医保钱包；余额即时到账后，按转入地规定使用。",
+            "The outbound area has the medical-insurance wallet; once credited, the balance is used under the inbound "
+            "area's rules.",
         )
     elif outbound.family_sharing:
         text = Named(
@@ -193,7 +203,7 @@ def _sharing(outbound: Policy) -> Promise:
         )
     else:
         text = Named("转出地的余额仅供本人使用。", "In the outbound area the balance is for you alone.")
-    return Promise(MONEY, text, (("out", "wallet_enabled"), ("out", "family_sharing")))
+    return Promise(MONEY, text, switches)
 
 
 def _checks(outbound: Policy, inbound: Policy) -> list[Promise]:
@@ -226,8 +236,9 @@ def _checks(outbound: Policy, inbound: Policy) -> list[Promise]:
             )
             if outbound.open_claims_rule == "block"
             else Named(
-                "有未结算医疗费用的，可以受理，同时提示尽快结清。",
-                "Medical costs still open do not stop the transfer; you are asked to settle them soon.",
+                "有未结算医疗费用的，可以受理，余额待费用结算后再锁定划转，请尽快结清。",
+                "Medical costs still open do not stop the transfer; the balance waits until they are settled, so "
+                "settle them soon.",
             ),
             (("out", "open_claims_rule"),),
         ),

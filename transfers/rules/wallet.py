@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from transfers.rules.parties import Named
 from transfers.rules.policy import Freeze
 from transfers.rules.workdays import ZONE, opening
 
 PART_FEN = 2_000_00
 PARTS_A_DAY = 3
 OPENS, CLOSES = time(6), time(22)
+LIMITS = Named(
+    f"每次不超过{PART_FEN // 100}元，每天不超过{PARTS_A_DAY}次，{CLOSES.hour}时至次日{OPENS.hour}时不办理",
+    f"at most {PART_FEN // 100:,} yuan each, {PARTS_A_DAY} a day, none from {CLOSES:%H:%M} to {OPENS:%H:%M}",
+)
 
 
 @dataclass(frozen=True, slots=True)
