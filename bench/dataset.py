@@ -21,6 +21,7 @@ from accounts.crypto import seal_value
 from accounts.models import User
 from bench.models import LIMIT, PLAIN
 from transfers.actions.intake import person_hashes
+from transfers.demo.receiving import give_accounts
 from transfers.models import Agency, Alarm, CaseEvent, Clock, Membership, Person, TransferCase
 from transfers.policies import applying
 from transfers.rules import casenumber
@@ -99,6 +100,7 @@ def _people() -> list[Agency]:
     agencies = list(
         Agency.objects.filter(valid_to__isnull=True, area__pooling=True).select_related("area").order_by("area_id")
     )[:AREAS]
+    give_accounts(agencies)
     users = User.objects.bulk_create(
         User(username=f"{what}.{agency.area_id}", display_name=f"{said}{agency.area_id}", is_staff=True, email=email)
         for agency in agencies

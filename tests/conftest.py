@@ -11,6 +11,7 @@ from django.test import TransactionTestCase, override_settings
 
 from tests.world import IN, MONDAY, OUT, World
 from transfers import memory
+from transfers.demo.receiving import give_accounts
 from transfers.policies import applying
 from transfers.sla.calendars import edition_for
 
@@ -26,7 +27,7 @@ KEPT = {
 }
 
 # Rows made once beside them: table -> the newest of these; what committed tests add is emptied.
-MADE_ONCE = {"transfers_calendaredition": 0, "transfers_resolvedpolicy": 0}
+MADE_ONCE = {"transfers_calendaredition": 0, "transfers_resolvedpolicy": 0, "transfers_bankaccount": 0}
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
         for area in (OUT, IN):
             edition_for(area)
             applying(area, MONDAY.date())
+        give_accounts()
         with connection.cursor() as cursor:
             for table in MADE_ONCE:
                 cursor.execute(f'SELECT max(id) FROM "{table}"')

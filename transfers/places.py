@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from django.db.models import Q
+
 from transfers.memory import remembered
-from transfers.models import Agency, Area, TransferCase
+from transfers.models import Agency, Area, BankAccount, TransferCase
+from transfers.rules.bank import AccountState
 
 
 @remembered
@@ -78,6 +83,15 @@ def areas_by_province() -> list[tuple[str, list[tuple[str, str]]]]:
             province = area.name if direct else above.name  # type: ignore[union-attr]
             groups.setdefault(province, []).append((code, area.name))
     return list(groups.items())
+
+
+def account_of(agency: int, on: date) -> BankAccount | None:
+    """The account to which balances for an agency are sent on that day. Asked anew each time: it may just have changed.
+
+    The directory itself is kept by `transfers.actions.receiving`.
+    """
+    in_force = BankAccount.objects.filter(agency=agency, state=AccountState.CONFIRMED.value, valid_from__lte=on)
+    return in_force.filter(Q(valid_to__isnull=True) | Q(valid_to__gte=on)).first()
 
 
 def furnish(case: TransferCase) -> TransferCase:

@@ -17,6 +17,7 @@ from transfers.actions.intake import apply
 from transfers.actions.sweep import sweep
 from transfers.demo import PARTNER_NAME, people
 from transfers.demo.people import NANNING, Mover
+from transfers.demo.receiving import give_accounts
 from transfers.demo.stories import DATA, STORIES, WHO, WORDS, Story
 from transfers.models import Partner, Remittance, TransferCase
 from transfers.rules.parties import Channel
@@ -107,6 +108,7 @@ class _Stage:
         self.now = now
         self.users: dict[str, User] = people.staff()
         self.partner = people.partner()
+        give_accounts()
         self.movers: list[Mover] = [story.mover(serial) for serial, story in enumerate(STORIES, start=1)]
         people.persons(self.movers, today=local_date(now))
         self.cases: dict[int, int] = {}

@@ -25,10 +25,6 @@ class Agency(models.Model):
     address = models.CharField(_("Address"), max_length=120, blank=True)
     postcode = models.CharField(_("Postcode"), max_length=6, blank=True, default="")
     contact = models.CharField(_("Contact"), max_length=30, blank=True, default="")
-    # Where balances are sent to, as contact letters tell it.
-    bank = models.CharField(_("Bank"), max_length=60, blank=True, default="")
-    account_name = models.CharField(_("Account name"), max_length=80, blank=True, default="")
-    account_number = models.CharField(_("Account number"), max_length=34, blank=True, default="")
     valid_to = models.DateField(_("Valid to"), null=True)
 
     class Meta:

@@ -18,7 +18,7 @@ from accounts.mask import mask_id, mask_phone
 from transfers.documents.papers.typesetting import qr_code
 from transfers.documents.sheet import KINDS, difference
 from transfers.models import Agency, CaseEvent, Paper, Remittance, Sheet, TransferCase
-from transfers.places import area_of, furnish
+from transfers.places import account_of, area_of, furnish
 from transfers.rules.capitals import capitals
 from transfers.rules.codes import ALL
 from transfers.rules.identity import Document
@@ -204,6 +204,7 @@ def _declaration(case: TransferCase) -> list[Block]:
 
 def _contact_letter(subject: _Subject) -> list[Block]:
     case, agency = subject.case, subject.case.inbound_agency
+    account = account_of(agency.pk, subject.on)
     return [
         {"kind": "greeting", "words": f"{case.outbound_agency.name}："},
         _words(
@@ -215,9 +216,9 @@ def _contact_letter(subject: _Subject) -> list[Block]:
             "并将个人账户余额划转至下列账户。"
         ),
         _cells(
-            ("收款户名", agency.account_name or "—", True),
-            ("开户银行", agency.bank or "—", True),
-            ("银行账号", agency.account_number or "—", False),
+            ("收款户名", account.name if account else "—", True),
+            ("开户银行", account.bank if account else "—", True),
+            ("银行账号", account.number if account else "—", False),
             ("附言", case.number, False),
             ("机构名称", agency.name, True),
             ("行政区划", f"{subject.to_area}（{subject.facts['inbound']}）", False),
