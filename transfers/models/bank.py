@@ -11,7 +11,7 @@ from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.crypto import EncryptedTextField
-from transfers.models.guards import GuardedQuerySet
+from transfers.models.guards import AppendOnlyQuerySet, GuardedQuerySet, append_only, no_truncate
 from transfers.models.labels import said_later
 from transfers.rules.bank import AccountState, BatchState, FileKind, LineState, PaymentKind, PaymentState
 
@@ -119,6 +119,8 @@ class Payment(models.Model):
     kind = models.CharField(max_length=10, choices=[(k.value, said_later(k.named)) for k in PaymentKind])
     agency = models.ForeignKey("transfers.Agency", models.PROTECT, related_name="+")
     payee_agency = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+")
+    # What came in and is sent back by it, of a refund.
+    line = models.ForeignKey("transfers.StatementLine", models.PROTECT, null=True, related_name="refunds")
     # With the whole name and number of whom the bank pays: encrypted, and kept as it was when it was sent.
     payee_name = EncryptedTextField(context="payment.payee_name")
     payee_bank = models.CharField(max_length=60)
@@ -279,3 +281,24 @@ class Allocation(models.Model):
         constraints = [models.CheckConstraint(name="allocation_amount", condition=Q(amount_fen__gt=0))]
         indexes = [models.Index(fields=["case"], name="allocation_live", condition=Q(undone_at=None))]
         triggers = [pgtrigger.Protect(name="allocation_never_deleted", operation=pgtrigger.Delete)]
+
+
+class Reconciliation(models.Model):
+    """The books of one day, area pair by area pair, as one run found them. `run` counts the runs of the day.
+
+    `rows` and `differences` are in the form of selectors/reconciliation.py (`PairDay`, `Difference`).
+    """
+
+    date = models.DateField()
+    run = models.PositiveSmallIntegerField(default=1)
+    made_at = models.DateTimeField()
+    ok = models.BooleanField()
+    rows = models.JSONField()
+    differences = models.JSONField()
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-date", "-run"]
+        constraints = [models.UniqueConstraint(fields=["date", "run"], name="reconciliation_run")]
+        triggers = [append_only("reconciliation"), no_truncate("reconciliation")]

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django_fsm import GET_STATE, FSMField
 
@@ -117,6 +118,13 @@ class Remittance(models.Model):
                 condition=~Q(state__in=[s.value for s in MoneyState if s.info.settled]),
             ),
             models.Index(fields=["wallet_at"], name="remittance_wallet", condition=Q(wallet_at__isnull=False)),
+            # By what has not arrived yet: how lines of bank statements find their cases.
+            models.Index(
+                F("holder"),
+                F("amount_fen") - Coalesce("received_fen", 0),
+                name="remittance_arriving",
+                condition=Q(state="IN_TRANSIT"),
+            ),
         ]
         triggers = [
             pgtrigger.Trigger(

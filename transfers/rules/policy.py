@@ -76,6 +76,8 @@ class Policy:
     wallet_enabled: bool = False
     family_sharing: bool = False
     choice_days: int = 5
+    match_threshold: int = 90
+    unmatched_days: int = 5
     arrears_rule: str = "block"
     open_claims_rule: str = "block"
     suspended_status: tuple[str, ...] = ("2", "4")
@@ -108,8 +110,8 @@ class Policy:
     ladder: tuple[Rung, ...] = field(default_factory=tuple)
 
     def days(self, kind: str) -> int:
-        """The limit of a clock of this kind, in working days; KeyError for an unknown kind."""
-        days: int = getattr(self, CLOCK_SWITCH[kind])
+        """The limit of a clock of this kind, or of a ladder beside them, in working days; KeyError for another."""
+        days: int = getattr(self, LADDER_SWITCH[kind])
         return days
 
     def days_or_none(self, kind: str) -> int | None:
@@ -139,6 +141,8 @@ CLOCK_SWITCH = {
     "REMIT": "fund_remit_days",
     "CREDIT": "fund_credit_days",
 }
+# With the ladder of money that came in and belongs to nobody yet: it has no case, and so no clock.
+LADDER_SWITCH = {**CLOCK_SWITCH, "UNMATCHED": "unmatched_days"}
 
 _NOTHING = Named("没有规定", "Not laid down")
 
@@ -174,7 +178,7 @@ class Switch:
 
 _DEFAULT = Policy()
 _DAYS, _MONTHS, _YEARS = Named("个工作日", "working days"), Named("个月", "months"), Named("年", "years")
-_TIMES = Named("次", "times")
+_TIMES, _POINTS = Named("次", "times"), Named("分", "points")
 _LOCAL = Named("没有全国规定，由各地规定", "No national rule; laid down locally")
 _OURS = Named("没有规定，本系统默认值，各地可改", "No rule; default of this system, which an area may change")
 
@@ -441,6 +445,33 @@ SWITCHES: dict[str, Switch] = {
             "余额去向由本人选择时，自余额锁定起多少个工作日内选择；未选择的，按当地规定的去向办理。",
             "Where the person may choose where the balance goes: within how many working days of its being fixed. "
             "Whoever does not choose gets the area's own way.",
+            _OURS,
+            group="money",
+        ),
+        _switch(
+            "match_threshold",
+            "money",
+            "number",
+            Named("自动匹配最低分", "Score for automatic matching"),
+            Named(
+                "到账流水没有业务编号时，按付款人、转出地、姓名、金额、日期评分；达到此分、金额完全相等、没有相近的其他业务，"
+                "才自动匹配。100分表示只凭业务编号。",
+                "Bank lines without a case number are scored by payer, outbound area, name, amount and day. One is "
+                "matched automatically from this score on, with the exact amount and no other case near. "
+                "100: by the case number only.",
+            ),
+            _OURS,
+            unit=_POINTS,
+            least=70,
+            most=100,
+        ),
+        _days(
+            "unmatched_days",
+            "未匹配款项核对期限",
+            "Unmatched money",
+            "到账款项多少个工作日内应当核对清楚；逾期逐级提醒。不是对参保人的承诺。",
+            "Within how many working days money that came in is to be explained; after that the ladder climbs. "
+            "Nobody is promised it.",
             _OURS,
             group="money",
         ),
@@ -933,7 +964,7 @@ def _ladder(_switch: Switch, value: Any) -> tuple[Rung, ...]:
         rungs = tuple(rung if isinstance(rung, Rung) else Rung.from_data(rung) for rung in value)
     except (KeyError, TypeError, ValueError) as error:
         raise _Wrong(f"提醒阶梯有误：{error}", str(error)) from error
-    if unknown := sorted({kind for rung in rungs for kind in rung.clocks} - CLOCK_SWITCH.keys()):
+    if unknown := sorted({kind for rung in rungs for kind in rung.clocks} - LADDER_SWITCH.keys()):
         raise _Wrong(f"没有这样的时限：{'、'.join(unknown)}", f"no such clock: {', '.join(unknown)}")
     if len({rung.code for rung in rungs}) != len(rungs):
         raise _Wrong("有两级提醒代码相同", "two rungs have the same code")
