@@ -142,12 +142,12 @@ def open_supplement(context: Context) -> Effect:
 @effect("choose_destination")
 def choose_destination(context: Context) -> Effect:
     """Only what the policy leaves open, until the remittance is proposed; a bank account is in the person's name."""
-    wanted, money = context.step.data["destination"], context.money
-    if wanted not in money.options:
-        raise refusal("J-NO-CHOICE", what=Destination(wanted).named.zh, what_en=Destination(wanted).named.en)
-    if wanted != Destination.ACCOUNT:
+    wanted, data = Destination(context.step.data["destination"]), context.step.data
+    if wanted.value not in context.money.options:
+        raise refusal("J-NO-CHOICE", what=wanted.named.zh, what_en=wanted.named.en)
+    if wanted is not Destination.ACCOUNT:
         return Effect({"destination": wanted}, fill=dict.fromkeys(("payee_bank", "payee_account")))
-    if not (context.step.data.get("payee_bank") and context.step.data.get("payee_account")):
+    if not (data.get("payee_bank") and data.get("payee_account")):
         raise refusal("J-PAYEE")
     return Effect({"destination": wanted}, fill={"payee_name": context.case.name})
 

@@ -11,8 +11,12 @@ from transfers.documents.sheet import COMPARED, content_for, digest_of
 from transfers.models import Remittance, Sheet, TransferCase
 from transfers.places import same_province
 from transfers.registry import answering, registry_for
+from transfers.rules.destinations import Intent, decide
 from transfers.rules.errors import refusal
-from transfers.rules.parties import Side
+from transfers.rules.parties import Scheme, Side
+from transfers.rules.policy import Policy
+from transfers.rules.workdays import due_instant, local_date
+from transfers.sla.calendars import calendar_for
 from transfers.sla.clocks import policy_of
 
 _WORDS = {
@@ -95,15 +99,45 @@ def seal_sheet(context: Context, sheet: Sheet) -> None:
     sheet.save()
 
 
+_OPENINGS = {Intent.KEEP: "keep", Intent.SETTLE: "await_settlement", Intent.FIX: "freeze"}
+
+
 def open_money(context: Context, sheet: Sheet) -> Effect:
-    """Open the money line: nothing to move, a balance that stays by the province's rule, or one that is fixed."""
-    case = context.case
+    """Open the money line, by what the two areas' policies say of such a balance."""
+    case, now = context.case, context.step.now
     context.remittance = Remittance.objects.create(case=case)
-    balance = sheet.content["balance_fen"]
-    inside = same_province(case.outbound_area_id, case.inbound_area_id)
-    stays = inside and policy_of(case, Side.OUT).in_province_fund == "keep"
-    then = (Next("keep" if stays else "freeze", {"amount_fen": balance}),) if balance else ()
-    return Effect({"sheet": sheet.version}, then=then)
+    outbound = policy_of(case, Side.OUT)
+    decision = decide(
+        outbound=outbound,
+        inbound=policy_of(case, Side.IN),
+        same_province=same_province(case.outbound_area_id, case.inbound_area_id),
+        scheme=case.outbound_scheme,
+        account_kind=sheet.content["account_kind"],
+        balance_fen=sheet.content["balance_fen"],
+        open_claims=bool(sheet.content["balance_fen"]) and _open_claims(case, outbound),
+        inbound_takes=case.inbound_scheme == Scheme.EMPLOYEE,
+    )
+    why = {"zh": decision.why.zh, "en": decision.why.en, "basis": [list(one) for one in decision.basis]}
+    if decision.intent is Intent.NONE:
+        return Effect({"sheet": sheet.version, "why": why})
+    data: dict[str, Any] = {
+        "amount_fen": sheet.content["balance_fen"],
+        "destination": decision.destination.value,
+        "options": [one.value for one in decision.options],
+        "why": why,
+    }
+    if decision.options:
+        last = calendar_for(case.outbound_area_id).add(local_date(now), outbound.choice_days)
+        data["choose_by"] = due_instant(last, outbound.close_of_business)
+    return Effect({"sheet": sheet.version}, then=(Next(_OPENINGS[decision.intent], data),))
+
+
+def _open_claims(case: TransferCase, policy: Policy) -> bool:
+    """Whether costs are still to be settled, where the area accepts a case with such costs."""
+    if policy.open_claims_rule != "warn":
+        return False
+    with answering(case.outbound_area):
+        return registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id).open_claims
 
 
 @effect("request_supplement")
