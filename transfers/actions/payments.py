@@ -5,6 +5,7 @@ Which states of a payment go with which step of the money is decided in actions/
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,16 +15,23 @@ from django.db.models import Max
 
 from transfers.models import Agency, Payment, PaymentBatch, Remittance, TransferCase
 from transfers.places import account_of, same_province
-from transfers.rules import destinations
+from transfers.rules import bankfiles, destinations
 from transfers.rules.bank import BatchState, PaymentKind, PaymentState
 from transfers.rules.errors import refusal
 from transfers.rules.money import Destination
-from transfers.rules.parties import Side
+from transfers.rules.parties import Named, Side
 from transfers.rules.workdays import local_date
 from transfers.sla.clocks import policy_of
 
 UNDER_WAY = (PaymentState.READY.value, PaymentState.SENT.value)
 PRIMARY = (PaymentKind.REMIT.value, PaymentKind.PAYOUT.value)
+_BANK, _NAME = Named("开户银行", "Bank"), Named("户名", "Account name")
+_PURPOSES = {
+    PaymentKind.REMIT: "基本医疗保险个人账户余额划转",
+    PaymentKind.PAYOUT: "基本医疗保险个人账户余额支付",
+    PaymentKind.REST: "基本医疗保险个人账户余额补汇",
+    PaymentKind.REFUND: "多汇款项退回",
+}
 
 
 def require_sending(case: TransferCase, now: datetime) -> None:
@@ -69,6 +77,8 @@ def _next(
     now: datetime,
     payee: int | None = None,
 ) -> Payment:
+    bankfiles.plain(whom["payee_name"], field=_NAME, limit=bankfiles.NAME_MAX)
+    bankfiles.plain(whom["payee_bank"], field=_BANK, limit=bankfiles.BANK_MAX)
     money.payments += 1
     return Payment(
         case_id=case.pk,
@@ -132,9 +142,32 @@ def send(sendings: list[Sending]) -> None:
         )
         for one in alone:
             one.payment.batch = batch
+        batch.digest = hashlib.sha256(payment_file(batch, [one.payment for one in alone])).hexdigest()
+        batch.save(update_fields=["digest"])
     for one in sendings:
         one.payment.state, one.payment.sent_at = PaymentState.SENT.value, one.now
     Payment.objects.bulk_update([one.payment for one in sendings], ["state", "sent_at", "batch"], batch_size=500)
+
+
+def payment_file(batch: PaymentBatch, payments: Iterable[Payment]) -> bytes:
+    """The file of an approved batch (docs/bank-files.md); the same batch always gives the same bytes."""
+    rows = [
+        bankfiles.Payment(
+            number,
+            payment.reference,
+            payment.payee_name,
+            payment.payee_bank,
+            payment.payee_account,
+            payment.amount_fen,
+            _PURPOSES[PaymentKind(payment.kind)],
+        )
+        for number, payment in enumerate(sorted(payments, key=lambda payment: payment.pk), 1)
+    ]
+    if batch.sequence is None or batch.approved_at is None:
+        raise TypeError("only an approved batch has a file")
+    return bankfiles.write_payments(
+        rows, area=batch.agency.area_id, sequence=batch.sequence, day=local_date(batch.approved_at)
+    )
 
 
 def next_sequence(agency: int) -> int:

@@ -178,6 +178,9 @@ _PROBLEMS = {
     "control": Named("含有控制字符", "there are control characters"),
     "missing": Named("必填栏为空", "a column that must be filled is empty"),
     "long": Named("某一栏过长", "a column is too long"),
+    "other-area": Named("不是本机构的文件", "it is another agency's file"),
+    "unknown": Named("没有发送过这笔付款", "no payment with this reference was ever sent"),
+    "differs": Named("金额与所发送的付款不同", "the amount is not that of the payment"),
 }
 
 
@@ -307,6 +310,11 @@ def read_statement(data: bytes, *, name: str = "", now: datetime) -> Statement:
     return Statement(reading.finished(name), rows, hashlib.sha256(data).hexdigest())
 
 
+def problem(line: int, code: str) -> Problem:
+    """A problem by its code."""
+    return Problem(line, code, _PROBLEMS[code])
+
+
 def file_refusal(name: str, problems: Sequence[Problem]) -> Refusal:
     """J-FILE with every problem (the first 200 one by one); no value of the file is repeated."""
     first = problems[:SAID]
@@ -344,7 +352,7 @@ class _Reading:
         self.latest = (self.now + timedelta(days=1)).astimezone(ZONE)
 
     def wrong(self, line: int, code: str) -> None:
-        self.problems.append(Problem(line, code, _PROBLEMS[code]))
+        self.problems.append(problem(line, code))
 
     def finished(self, name: str) -> Header:
         if self.problems or self.header is None:
@@ -394,7 +402,7 @@ class _Reading:
         start = end.rfind(b"\n") + 1
         trailer, body = end[start:], self.data[:start]
         if not _TRAILER.fullmatch(trailer):
-            body = self.data
+            body = body if trailer.startswith(b"T") else self.data
             self.wrong(0, "trailer")
         elif hashlib.sha256(body).hexdigest() != trailer[2:].decode():
             self.wrong(0, "checksum")

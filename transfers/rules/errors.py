@@ -300,6 +300,92 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "变更收款账户须先按原先登记的电话回电核实，请填写回电时间、对方姓名和核实结果。",
         "Before an account is changed, call back on a number known before. Write down when, whom, and what was said.",
     ),
+    "J-IN-BATCH": (
+        409,
+        "这笔付款已列入待复核的付款批次，请随批次复核，或先撤销该批次。",
+        "This payment lies in a batch that waits for review. Approve it with the batch, or cancel the batch first.",
+    ),
+    "J-NO-PAYMENT": (
+        409,
+        "这项业务没有可以列入批次的付款。",
+        "There is no payment of this case that could go into a batch.",
+    ),
+    "J-BATCH-SIZE": (
+        400,
+        "每批付款应为1至{limit}笔。",
+        "A batch has 1 to {limit} payments.",
+    ),
+    "J-BATCH-EMPTY": (
+        409,
+        "批次中没有可以办理的付款：{reasons}",
+        "Nothing in the batch can be paid: {reasons_en}",
+    ),
+    "J-BATCH-DONE": (
+        409,
+        "该付款批次现为“{state}”，不能办理。",
+        "This batch is “{state_en}”; that cannot be done.",
+    ),
+    "J-BATCH-CHANGED": (
+        409,
+        "付款文件与复核时的校验和不符，请勿发送银行，并通知管理人员。",
+        "The payment file is not what was approved. Do not send it to the bank, and tell the administrators.",
+    ),
+    "J-FILE-GAP": (
+        409,
+        "文件序号应为{expected}，实为{found}：请先取得中间的文件。",
+        "The file should be number {expected} and is {found}: fetch those in between first.",
+    ),
+    "J-FILE-SEQUENCE": (
+        409,
+        "第{found}号文件已经收过，而内容不同，请向银行核实。",
+        "File {found} has been taken in before, with another content. Ask the bank.",
+    ),
+    "J-RESULT-ANSWERED": (
+        409,
+        "这笔付款现为“{state}”，银行的这条结果没有办理，请人工核实。",
+        "This payment is “{state_en}”, so the bank's answer was not acted upon. Look into it.",
+    ),
+    "J-LINE-NONE": (404, "没有这条银行流水，或您无权查看。", "There is no such bank line, or you may not see it."),
+    "J-LINE-TAKEN": (
+        409,
+        "这条银行流水现为“{state}”，余下的金额不足，请刷新后按最新情况办理。",
+        "This bank line is “{state_en}” and has not that much left. Reload and act on what is shown then.",
+    ),
+    "J-LINE-KNOWN": (
+        409,
+        "这个银行流水号已经登记，余下的金额不足，请从到账流水中匹配。",
+        "A bank line with this reference is there already and has not that much left. Match it from the list.",
+    ),
+    "J-MATCH-MORE": (
+        409,
+        "匹配金额超过本业务尚未到账的金额，请填写属于本业务的部分，其余退回付款人或匹配其他业务。",
+        "That is more than this case still awaits. Give the part that is its; match or send back the rest.",
+    ),
+    "J-PART-ARRIVED": (
+        409,
+        "本业务已有部分款项匹配到账，不能这样办理。",
+        "A part of this case's money has been matched already, so this cannot be done.",
+    ),
+    "J-PART-FIRST": (
+        409,
+        "请先匹配已经到账的部分，再提出少到的差额。",
+        "First match the part that has arrived; then say that the rest is missing.",
+    ),
+    "J-NO-REST": (
+        409,
+        "没有已到账的部分，或者已经足额到账，不能另行汇出差额。",
+        "Nothing of it has arrived, or all has; there is no rest to send.",
+    ),
+    "J-AMOUNT-DIFFERS": (
+        409,
+        "到账金额与应到金额不一致，请提出金额不符，由转出地答复。",
+        "The amount that arrived differs. Say so, and the outbound side answers.",
+    ),
+    "J-RETURN-ACCOUNT": (
+        409,
+        "银行流水没有付款账号，不能自动退回，请与付款银行联系。",
+        "The bank line does not tell the payer's account, so it cannot be sent back. Contact the paying bank.",
+    ),
 }
 
 
