@@ -16,7 +16,7 @@ from django.utils import translation
 from accounts.mask import mask_name
 from accounts.models import User
 from notifications.outbox import Draft
-from transfers.models import CaseEvent, Clock, Membership, TransferCase
+from transfers.models import Agency, CaseEvent, Clock, Membership, TransferCase
 from transfers.models.labels import said
 from transfers.models.moves import Declared, Step
 from transfers.rules.codes import ALL, Reason
@@ -371,17 +371,39 @@ def for_calendar_staff(
         "documents": "、".join(documents),
         "console_link": f"{settings.PUBLIC_URL}/console/",
     }
+    return both(user, "calendar_work", context, dedupe)
+
+
+def both(user: User, template: str, context: Mapping[str, Any], key: str) -> list[Draft]:
+    """The same letter in the inbox and, where there is an address, by e-mail with whatever else waits for them."""
     inbox = Draft(
         channel="inbox",
-        template="calendar_work",
+        template=template,
         language=user.language,
         recipient_id=user.pk,
         context=context,
-        dedupe_key=f"{dedupe}:inbox",
+        dedupe_key=f"{key}:inbox",
     )
     if not user.email:
         return [inbox]
-    email = replace(
-        inbox, channel="email", address=user.email, digest_key=f"user:{user.pk}", dedupe_key=f"{dedupe}:email"
-    )
+    email = replace(inbox, channel="email", address=user.email, digest_key=f"user:{user.pk}", dedupe_key=f"{key}:email")
     return [inbox, email]
+
+
+def for_unmatched(
+    agency: Agency, rung: Rung, users: Iterable[User], *, lines: int, since: date, dedupe: str, not_before: datetime
+) -> list[Draft]:
+    """One rung of the ladder of money that came in and is not explained: how many lines, the oldest of which day."""
+    drafts = []
+    for user in users:
+        with translation.override(user.language):
+            context = {
+                "agency": agency.name,
+                "lines": lines,
+                "since": since.isoformat(),
+                "rung": said(rung.named),
+                "console_link": f"{settings.PUBLIC_URL}/console/",
+            }
+        told = both(user, "unmatched", context, f"{dedupe}:{user.pk}")
+        drafts += [replace(draft, not_before=not_before) for draft in told]
+    return drafts

@@ -59,6 +59,16 @@ def agency_of(area_code: str) -> Agency | None:
     return _by_area().get(area_code)
 
 
+def agency_with(key: int) -> Agency:
+    """The agency with this key, its area attached; KeyError when there is none."""
+    return _agencies()[key]
+
+
+def agencies() -> list[Agency]:
+    """Every agency, its area attached."""
+    return list(_agencies().values())
+
+
 @remembered
 def _by_area() -> dict[str, Agency]:
     return {agency.area_id: agency for agency in _agencies().values()}

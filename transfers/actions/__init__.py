@@ -1,6 +1,7 @@
 """The verbs: the only writers. `perform` is the one door for a change of a case."""
 
-from transfers.actions import clarification, inbound, money, outbound, routes  # noqa: F401 - they register effects
+# They register effects.
+from transfers.actions import arriving, clarification, inbound, money, outbound, routes  # noqa: F401
 from transfers.actions.door import Done, perform
 
 __all__ = ["Done", "perform"]

@@ -93,6 +93,7 @@ class Waits(StrEnum):
     REFUSED = "refused"
     UNDONE = "undone"
     BY_HAND = "by_hand"
+    RETURN_FAILED = "bounced"
 
     @property
     def named(self) -> Named:
@@ -113,6 +114,7 @@ _WAITS = {
     Waits.REFUSED: Named("自动匹配未能办理，请人工核对", "Automatic matching was refused; check by hand"),
     Waits.UNDONE: Named("匹配已撤销，重新核对", "Its match was undone; check again"),
     Waits.BY_HAND: Named("人工登记的到账", "Recorded by hand"),
+    Waits.RETURN_FAILED: Named("退回付款人未成功", "It could not be sent back"),
 }
 # What another look may settle by itself, because it came before what it belongs to.
 AGAIN = (Waits.NONE, Waits.EARLY, Waits.LESS)

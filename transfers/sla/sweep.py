@@ -31,7 +31,7 @@ BATCH = 500
 POISON_PAUSE = timedelta(hours=1)
 UNCLAIMED = frozenset(source for declared in MOVES.values() if declared.move.claims for source in declared.sources)
 # Audience of a rung -> how many levels above the acting agency, and which roles there.
-_ABOVE = {
+ABOVE = {
     "lead": (0, (Role.SUPERVISOR,)),
     "head": (0, (Role.HEAD,)),
     "province": (1, (Role.SUPERVISOR, Role.HEAD)),
@@ -214,7 +214,7 @@ def _users(item: _Due, audience: dict[tuple[str, Role], list[User]]) -> list[Use
         if who == "owner" and item.clock.case.owner is not None:
             users.append(item.clock.case.owner)
             continue
-        levels, roles = _ABOVE.get("lead" if who == "owner" else who, (0, ()))
+        levels, roles = ABOVE.get("lead" if who == "owner" else who, (0, ()))
         if levels < len(chain):
             users += [user for role in roles for user in audience.get((chain[levels], role), [])]
     return users
