@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
+from transfers import memory
 from transfers.access import Actor, actor_for
 from transfers.actions import perform
 from transfers.actions.intake import apply, person_hashes
@@ -24,6 +25,7 @@ from transfers.models import (
     Membership,
     Person,
     PersonalAccount,
+    Policy,
     Remittance,
     TransferCase,
 )
@@ -110,6 +112,19 @@ def application(
         "inbound_area": into,
         **more,
     }
+
+
+def put_in_force(area: str, **values: Any) -> None:
+    """A policy of that area, as reference data brings it."""
+    Policy.objects.create(
+        area_id=area,
+        version=90,
+        valid_from=date(2026, 1, 1),
+        document_number="测试",
+        values=values,
+        published_at=MONDAY,
+    )
+    memory.forget()
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""What time alone brings about: alarms, limits that applicants let pass, prechecks and automatic steps to try again.
+"""What time alone brings about: alarms, limits that applicants let pass, prechecks and automatic steps to try again,
+money that the year-end settlement holds or lets go on, parts that go to the wallet.
 
 Run by beat each minute.
 """
@@ -16,6 +17,8 @@ from transfers.access import SYSTEM
 from transfers.actions.automatic import carry
 from transfers.actions.door import perform
 from transfers.actions.intake import decide
+from transfers.actions.wallet import move_due
+from transfers.actions.yearend import turn
 from transfers.models import Clock, TransferCase
 from transfers.rules.errors import Refusal
 from transfers.rules.routes import State
@@ -29,12 +32,18 @@ LAPSES = {"SUPPLEMENT": "W-05", "RETURN": "W-08"}
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What one sweep did. `truncated` says that more was due than one sweep takes; the next goes on."""
+    """What one sweep did. `held` and `released` count balances at the year-end settlement, `moved` parts to the wallet.
+
+    `truncated` says that more was due than one sweep takes; the next goes on.
+    """
 
     fired: Fired = field(default_factory=Fired)
     lapsed: int = 0
     decided: int = 0
     carried: int = 0
+    held: int = 0
+    released: int = 0
+    moved: int = 0
     failed: int = 0
     truncated: bool = False
 
@@ -59,11 +68,15 @@ def sweep(*, now: datetime) -> Swept:
         TransferCase.objects.filter(auto_at__lte=now).order_by("auto_at").values_list("pk", flat=True)[:AT_ONCE],
         lambda case_id: _carry(case_id, away, now),
     )
+    turned = turn(now=now)
     return Swept(
         fired=fired,
         lapsed=lapsed,
         decided=decided,
         carried=carried,
+        held=turned.held,
+        released=turned.released,
+        moved=move_due(now=now),
         failed=lapse_failures + decide_failures + carry_failures,
         truncated=AT_ONCE in (lapsed + lapse_failures, decided + decide_failures, carried + carry_failures),
     )

@@ -17,13 +17,14 @@ from transfers.sla.calendars import calendar_for
 from transfers.tasks import idle
 
 NATION = "100000"
-COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "carried", "unreadable")
+COUNTERS = ("clocks", "alarms", "skipped", "lapsed", "decided", "carried", "held", "released", "moved", "unreadable")
 
 
 class Command(BaseCommand):
     help = (
         "Fire the alarms that are due, end cases whose supplement or repair did not come, try waiting prechecks and "
-        "automatic steps again, until nothing is left. Safe to repeat, and to run beside others."
+        "automatic steps again, hold and release money at the year-end settlement, move parts to the wallet, until "
+        "nothing is left. Safe to repeat, and to run beside others."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -47,9 +48,8 @@ class Command(BaseCommand):
             swept = sweep(now=now)
             for name in ("clocks", "alarms", "skipped"):
                 counts[name] += getattr(swept.fired, name)
-            counts["lapsed"] += swept.lapsed
-            counts["decided"] += swept.decided
-            counts["carried"] += swept.carried
+            for name in ("lapsed", "decided", "carried", "held", "released", "moved"):
+                counts[name] += getattr(swept, name)
             counts["unreadable"] += swept.fired.failed
             if idle(swept):
                 break

@@ -1,0 +1,66 @@
+"""The year-end settlement: money that was fixed waits while its outbound area sends none, and goes on afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from transfers.access import SYSTEM
+from transfers.actions.door import Done, perform_many
+from transfers.models import Remittance, ResolvedPolicy
+from transfers.policies import pinned_policy
+from transfers.rules.money import Destination, MoneyState
+from transfers.rules.workdays import local_date
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """How many balances were held, and how many go on."""
+
+    held: int = 0
+    released: int = 0
+
+
+def turn(*, now: datetime, batch: int = BATCH) -> Turned:
+    """Hold what may not be sent today by the policy that its case pinned, and let go on what may be again.
+
+    Safe to run any number of times, at once, and late: the state of the money decides. A case that is held itself
+    (a withdrawal was asked for) follows when it goes on.
+    """
+    return Turned(
+        held=_take(MoneyState.FROZEN, "hold_for_year_end", now=now, covered=True, batch=batch),
+        released=_take(MoneyState.YEAR_END, "go_on_after_year_end", now=now, covered=False, batch=batch),
+    )
+
+
+def _take(state: MoneyState, step: str, *, now: datetime, covered: bool, batch: int) -> int:
+    """Take the step for everything in this state whose policy's freeze does, or does not, cover today."""
+    # What is credited at once is not sent by anybody.
+    lying = Remittance.objects.filter(state=state.value).exclude(destination=Destination.INSTANT.value)
+    due = _policies(now, covered=covered)
+    if not due:
+        return 0
+    taken, last = 0, 0
+    while True:
+        cases = list(
+            lying.filter(case__outbound_policy_id__in=due, pk__gt=last)
+            .order_by("pk")
+            .values_list("pk", "case__version")[:batch]
+        )
+        if not cases:
+            return taken
+        answers = perform_many([(pk, version, {}) for pk, version in cases], step, SYSTEM, now=now)
+        taken += sum(isinstance(answer, Done) for answer in answers)
+        last = cases[-1][0]
+
+
+def _policies(now: datetime, *, covered: bool) -> list[int]:
+    """The pinned policies with a freeze that covers, or does not cover, today: most areas have none."""
+    today = local_date(now)
+    frozen = {}
+    for pinned in ResolvedPolicy.objects.filter(values__year_end_freeze__isnull=False).values_list("pk", flat=True):
+        freeze = pinned_policy(pinned).policy.year_end_freeze
+        frozen[pinned] = freeze is not None and freeze.covers(today)
+    return [pinned for pinned, covers in frozen.items() if covers is covered]
