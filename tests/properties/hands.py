@@ -6,7 +6,7 @@ from datetime import date
 from random import Random
 from typing import Any
 
-from transfers.models import Remittance, Sheet, TransferCase
+from transfers.models import Remittance, Sheet, StatementLine, TransferCase
 from transfers.models.moves import Field, Move
 from transfers.rules.codes import LISTS
 
@@ -51,6 +51,10 @@ def _value(
             return rng.choice(areas)
         case "member":
             return rng.choice(members)
+        case "account":
+            return f"{rng.randrange(10**11):012d}"
+        case "line":
+            return _line(case, rng)
         case "changes":
             return _changes(case, rng)
         case "items":
@@ -59,6 +63,13 @@ def _value(
                 for _ in range(rng.randrange(1, 3))
             ]
     raise AssertionError(f"hands do not know how to fill in a field of the kind {field.kind}")
+
+
+def _line(case: TransferCase, rng: Random) -> str:
+    """A line of the inbound agency that is still open, where there is one."""
+    lines = StatementLine.objects.filter(agency=case.inbound_agency_id).exclude(state="done").order_by("pk")
+    found = list(lines.values_list("pk", flat=True))
+    return str(rng.choice(found)) if found else "0"
 
 
 def _changes(case: TransferCase, rng: Random) -> dict[str, Any]:
@@ -78,6 +89,8 @@ _WRONG: dict[str, list[Any]] = {
     "money": ["", "0", "-1", "1.234", "abc", "99999999.99", None, "１２", True, [1]],
     "date": ["2026-02-30", "tomorrow", "", None, 20260101],
     "choice": ["", "zz", None, 7, {"a": 1}],
+    "account": ["1234567", "62220000000000005", "", None, "x" * 12, ["12345678"]],
+    "line": ["-1", "x", "9" * 19, "", None, "１", ["1"]],
     "area": ["", "999999", "45010", "abcdef", None, 450100.5, "４５０１００"],
     "member": ["", "nobody", None, ["x"], "root"],
 }

@@ -1,0 +1,57 @@
+"""Faults that are thought out: a process that ends between two writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+from transfers import memory
+
+_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|COPY|WITH\b.*\b(INSERT|UPDATE|DELETE)\b)", re.DOTALL)
+_TABLES = """
+    SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND (tablename LIKE 'transfers\\_%' OR
+        tablename LIKE 'notifications\\_%') ORDER BY 1
+"""
+
+
+class Crash(BaseException):
+    """The process ends here. Nobody may catch it, as nobody catches a power cut."""
+
+
+@contextmanager
+def crash_at(write: int | None) -> Iterator[None]:
+    """End the process in the place of the statement that would be the `write`-th to write; None never."""
+    if write is None:
+        yield
+        return
+    left = write
+
+    def count(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        nonlocal left
+        text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
+        if _WRITES.match(text):
+            left -= 1
+            if not left:
+                raise Crash
+        return execute(sql, params, many, context)
+
+    try:
+        with connection.execute_wrapper(count):
+            yield
+    except Crash:
+        memory.forget()  # it is gone with the process
+        raise
+
+
+def picture() -> dict[str, str | None]:
+    """Every row of ours, as a digest by table."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLES)
+        tables = [name for (name,) in cursor.fetchall()]
+        parts = (f"SELECT '{t}', md5(string_agg(r::text, chr(10) ORDER BY r::text)) FROM \"{t}\" r" for t in tables)
+        cursor.execute(" UNION ALL ".join(parts))
+        return dict(cursor.fetchall())

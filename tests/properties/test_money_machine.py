@@ -1,0 +1,587 @@
+"""The money under random hands: three areas, their finance people, a bank that errs, and processes that end midway.
+
+Some people take the steps that are declared, some make batches, the bank answers and sends statements, lines are
+matched by the system and by hand, time goes by; any of it may end between two writes and is then tried again. After
+each step the books are asked by questions of this module's own, and by those of the product.
+`HYPOTHESIS_PROFILE=long` searches for as long as `EXAMPLES` says.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, ClassVar
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from accounts.models import User
+from tests.properties.faults import Crash, crash_at, picture
+from tests.properties.hands import filled
+from tests.world import IN, OUT, application, person, put_in_force, user
+from transfers import memory
+from transfers.access import Actor, actor_for, person_actor
+from transfers.actions import door, lines, results, statements, wallet, yearend
+from transfers.actions.batches import approve_batch, cancel_batch, file_of, make_batch
+from transfers.actions.intake import apply
+from transfers.actions.results import apply_results, set_aside, take_results
+from transfers.actions.statements import match_new, take_statement
+from transfers.actions.sweep import sweep
+from transfers.models import (
+    MOVES,
+    Agency,
+    BankFile,
+    CaseEvent,
+    Enrolment,
+    Payment,
+    PaymentBatch,
+    PaymentResult,
+    Remittance,
+    StatementLine,
+    TransferCase,
+)
+from transfers.models.moves import Declared
+from transfers.rules.bankfiles import Line, Result, write_results, write_statement
+from transfers.rules.codes import MONEY
+from transfers.rules.errors import Refusal
+from transfers.rules.parties import Channel, Role, Side
+from transfers.rules.workdays import ZONE, local_date
+from transfers.selectors.console import offer_for
+from transfers.selectors.reconciliation import reconcile
+from transfers.selectors.verify import problems
+
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+EXAMPLES = int(os.environ.get("EXAMPLES", "100" if LONG else "3"))
+# Liuzhou: in the province of the first area.
+NEAR = "450200"
+AREAS = (OUT, NEAR, IN)
+WAYS = {1: (OUT, IN), 2: (OUT, IN), 3: (OUT, NEAR), 4: (NEAR, IN), 5: (IN, OUT), 6: (OUT, IN)}
+# Three of one amount; one that takes a wallet two days.
+BALANCES = {1: 345_678, 2: 345_678, 3: 100_001, 4: 70_007, 5: 1_450_000, 6: 345_678}
+SERIALS = tuple(WAYS) if LONG else (1, 2, 3, 5)
+START = datetime(2026, 6, 1, 10, 0, tzinfo=ZONE)
+TO_SEAL = ("claim_out", "prepare_sheet", "approve_out")
+
+STAFF: dict[str, list[User]] = {}  # by area; under "" those who are nobody's, or everybody's
+PEOPLE: dict[int, int] = {}
+BROUGHT: dict[int, int] = {}  # person -> what was in their account at first
+TAKEN: Counter[str] = Counter()
+REACHED: Counter[str] = Counter()
+DONE: Counter[str] = Counter()
+WHY: Counter[str] = Counter()
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Something the bank has carried and not told the inbound agency yet."""
+
+    payment: int
+    reference: str
+    amount_fen: int
+    out: str
+    into: str
+    name: str
+
+
+class Money(RuleBasedStateMachine):
+    """Several cases from their sealed sheet to wherever their money goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        memory.forget()
+        self.outer = transaction.atomic()
+        self.outer.__enter__()
+        self.now = self.swept_at = START
+        self.told: set[int] = set()  # payments that a statement has told
+        self.references = 0
+        self.handled = sys.exception()
+
+    # --- the world ------------------------------------------------------------------------------------
+
+    @initialize(
+        inside=st.sampled_from(["move", "keep", "payout", "instant"]),
+        across=st.sampled_from(["move", "move", "payout_else"]),
+        wallets=st.booleans(),
+        freeze=st.sampled_from([None, {"from": "06-03", "to": "06-12"}]),
+        limits=st.booleans(),
+        seed=st.integers(0, 2**32),
+    )
+    def begin(self, inside: str, across: str, wallets: bool, freeze: Any, limits: bool, seed: int) -> None:
+        rng = Random(seed)
+        put_in_force(
+            "450000",
+            in_province_fund=inside,
+            cross_province_fund=across,
+            wallet_enabled=wallets,
+            year_end_freeze=freeze,
+            fund_remit_days=5 if limits else None,
+            payout_cases=["retired_resettled", "enlisted", "death", "emigrated"],
+            open_claims_rule="warn",
+        )
+        put_in_force("330000", wallet_enabled=wallets, fund_credit_days=2 if limits else None)
+        for serial in SERIALS:
+            out, into = WAYS[serial]
+            Enrolment.objects.filter(person=PEOPLE[serial], area=out).update(
+                open_claims=out != IN and rng.random() < 0.15
+            )
+            case = apply(
+                application(serial, out=out, into=into),
+                actor_for(STAFF[into][0]),
+                channel=Channel.WINDOW_IN,
+                now=self.now,
+            )
+            assert case.state == "ACCEPTED", case.failures
+            for name, who in zip(TO_SEAL, (0, 0, 1), strict=True):
+                self.perform(case.pk, name, actor_for(STAFF[out][who]))
+        self.all_is_well()
+
+    def perform(self, case: int, name: str, actor: Actor, **more: Any) -> None:
+        version = TransferCase.objects.values_list("version", flat=True).get(pk=case)
+        door.perform(case, name, actor, version=version, now=self.now, **more)
+
+    def attempt(self, what: str, action: Callable[[], Any], crash: int | None, *, whole: bool = True) -> Any:
+        """Try something; ended before its `crash`-th write, it is tried once more.
+
+        `whole`: it is one transaction, so nothing has happened when it was ended or refused.
+        """
+        before = picture() if whole and (crash or LONG) else None
+        try:
+            with crash_at(crash):
+                done = action()
+        except Crash:
+            DONE["crashed"] += 1
+            assert before is None or picture() == before, f"{what} left something behind, ended at write {crash}"
+            self.all_is_well()
+            return self.attempt(what, action, None, whole=whole)
+        except Refusal as error:
+            DONE["refused"] += 1
+            WHY[error.code] += 1
+            assert before is None or picture() == before, f"{what} was refused ({error.code}) and left something behind"
+            return None
+        DONE[what] += 1
+        self.all_is_well()
+        return done
+
+    # --- people take steps ------------------------------------------------------------------------------
+
+    @rule(seed=st.integers(0, 2**32), steps=st.integers(1, 6), crash=st.sampled_from([None, None, *range(1, 9)]))
+    def work_goes_on(self, seed: int, steps: int, crash: int | None) -> None:
+        """Steps of one case after another, mostly those that lead on."""
+        rng = Random(seed)
+        pk = rng.choice(list(TransferCase.objects.order_by("pk").values_list("pk", flat=True)))
+        for _ in range(steps):
+            case = self.case(pk)
+            names = self.fitting(case)
+            names = [name for name in names if MOVES[name].move.tone == "primary"] * 4 + names
+            if not names:
+                return
+            self.step(case, rng.choice(names), rng, crash)
+            crash = None
+            self.now += timedelta(hours=rng.choice([0, 0, 1, 20]))
+            if rng.random() < 0.3:
+                pk = rng.choice(list(TransferCase.objects.order_by("pk").values_list("pk", flat=True)))
+
+    def case(self, pk: int) -> TransferCase:
+        parts = ("outbound_area", "inbound_area", "outbound_agency", "inbound_agency")
+        return TransferCase.objects.select_related(*parts).get(pk=pk)
+
+    def money(self, case: TransferCase) -> Remittance | None:
+        return Remittance.objects.filter(case=case).first()
+
+    def fitting(self, case: TransferCase) -> list[str]:
+        """The steps of people that are declared for where the case and its money stand."""
+        money = self.money(case)
+
+        def fits(declared: Declared) -> bool:
+            if declared.machine == "case":
+                return case.state in declared.sources and declared.name not in ("reopen", "forward")
+            return money is not None and not case.info.holds and money.state in declared.sources
+
+        return [name for name, one in MOVES.items() if one.move.side is not Side.SYSTEM and fits(one)]
+
+    def step(self, case: TransferCase, name: str, rng: Random, crash: int | None) -> None:
+        money, declared = self.money(case), MOVES[name]
+        everybody = [actor_for(who) for people in STAFF.values() for who in people]
+        able = [actor for actor in everybody if offer_for(actor, case, money, name).allowed]
+        if declared.move.side is Side.APPLICANT:
+            able += [person_actor(case)] * 3
+        actor = rng.choice(able if able and rng.random() < 0.9 else everybody)
+        members = [who.username for people in STAFF.values() for who in people]
+        more = filled(declared.move, case, money, rng, areas=list(AREAS), members=members)
+        if money is not None and rng.random() < 0.8:
+            self.sensibly(name, case, money, more, rng)
+        version = case.version - (rng.random() < 0.03)
+        self.attempt(name, lambda: door.perform(case.pk, name, actor, version=version, now=self.now, **more), crash)
+
+    def sensibly(self, name: str, case: TransferCase, money: Remittance, more: dict[str, Any], rng: Random) -> None:
+        """What somebody would write who looks at the case."""
+        if name == "choose_destination" and money.options:
+            more["data"]["destination"] = rng.choice(money.options)
+        elif name == "open_supplement":
+            more["data"]["amount_yuan"] = yuan(rng.randrange(1, 5000))
+        elif name == "match_line":
+            line = StatementLine.objects.filter(pk=int(more["data"]["line"])).first()
+            left = money.amount_fen - (money.received_fen or 0)
+            if line is not None:
+                more["data"]["amount_yuan"] = yuan(max(1, min(left, lines.open_fen(line))))
+
+    # --- batches ------------------------------------------------------------------------------------------
+
+    @rule(seed=st.integers(0, 2**32), crash=st.sampled_from([None, None, *range(1, 13)]))
+    def somebody_makes_payments(self, seed: int, crash: int | None) -> None:
+        """A batch is made, approved with or without some of it, fetched, or dissolved."""
+        rng = Random(seed)
+        area = rng.choice(AREAS)
+        agency, who = self.agency(area), actor_for(rng.choice(STAFF[area]))
+        drafts = list(PaymentBatch.objects.filter(agency=agency, state="draft").order_by("pk"))
+        if drafts and rng.random() < 0.8:
+            batch = rng.choice(drafts)
+            if rng.random() < 0.15:
+                self.attempt("cancel_batch", lambda: cancel_batch(who, batch.pk, now=self.now), crash)
+                return
+            inside = list(batch.payments.values_list("pk", flat=True))
+            without = rng.sample(inside, 1) if rng.random() < 0.2 else []
+            done = self.attempt(
+                "approve_batch", lambda: approve_batch(who, batch.pk, without=without, now=self.now), crash
+            )
+            if done is not None:
+                self.attempt("file_of", lambda: file_of(who, batch.pk, now=self.now), None)
+            return
+        cases = list(TransferCase.objects.filter(outbound_agency=agency).order_by("pk").values_list("pk", flat=True))
+        loose = Payment.objects.filter(agency=agency, state="ready", batch=None).order_by("pk")
+        payments = list(loose.values_list("pk", flat=True))
+        if not cases and not payments:
+            return
+        wanted = rng.sample(cases, rng.randrange(len(cases) + 1))
+        self.attempt(
+            "make_batch", lambda: make_batch(who, agency, cases=wanted, payments=payments, now=self.now), crash
+        )
+
+    def agency(self, area: str) -> int:
+        return Agency.objects.values_list("pk", flat=True).get(area_id=area, valid_to__isnull=True)
+
+    # --- the bank ------------------------------------------------------------------------------------------
+
+    @rule(seed=st.integers(0, 2**32), crash=st.sampled_from([None, None, *range(1, 11)]))
+    def the_bank_answers(self, seed: int, crash: int | None) -> None:
+        """Results of payments: paid, returned; at times spoiled, doubled, out of order or of payments never sent."""
+        rng = Random(seed)
+        area = rng.choice(AREAS)
+        agency, who = self.agency(area), actor_for(rng.choice(STAFF[area]))
+        known = list(Payment.objects.filter(agency=agency, state__in=("sent", "paid", "returned")).order_by("pk"))
+        rows = rng.sample(known, min(len(known), rng.choice([1, 2, 3])))
+        told = [self.result(payment, rng) for payment in rows]
+        if rng.random() < 0.1:
+            told.append(Result(0, "JX0000000000000-1", True, "", "B-0", 100, self.now, ""))
+        if not told:
+            return
+        data = self.spoiled(
+            write_results(told, area=area, sequence=self.sequence(agency, "result", rng), day=local_date(self.now)), rng
+        )
+        taken = self.attempt("take_results", lambda: take_results(who, agency, data, now=self.now), crash)
+        if taken is None:
+            return
+        before = picture()
+        assert take_results(who, agency, data, now=self.now).again
+        assert picture() == before, "a file that was taken in twice"
+        self.attempt("apply_results", lambda: apply_results(who, taken.file, now=self.now), crash, whole=False)
+        for row in PaymentResult.objects.filter(file=taken.file, problem__isnull=False, applied_at=None):
+            if rng.random() < 0.5:
+                self.attempt("set_aside", lambda row=row: set_aside(who, row.pk, note="已核实", now=self.now), None)
+
+    def result(self, payment: Payment, rng: Random) -> Result:
+        paid = rng.random() < 0.6
+        reason = "" if paid else rng.choice(sorted(MONEY))
+        amount = payment.amount_fen + (rng.random() < 0.03)
+        return Result(0, payment.reference, paid, reason, f"B-{payment.reference}", amount, self.now, "")
+
+    def sequence(self, agency: int, kind: str, rng: Random) -> int:
+        last = BankFile.objects.filter(agency=agency, kind=kind).order_by("-sequence").first()
+        return (last.sequence if last else 0) + (1 if rng.random() < 0.93 else rng.choice([0, 2]))
+
+    def spoiled(self, data: bytes, rng: Random) -> bytes:
+        return data.replace(b"CNY", b"USD") if rng.random() < 0.04 else data
+
+    @rule(seed=st.integers(0, 2**32), crash=st.sampled_from([None, None, *range(1, 13)]))
+    def money_comes_in(self, seed: int, crash: int | None) -> None:
+        """A statement tells what the bank carried, in the ways that banks tell it; the system matches what it can."""
+        rng = Random(seed)
+        area = rng.choice([IN, IN, *AREAS])
+        agency, who = self.agency(area), actor_for(rng.choice(STAFF[area]))
+        arrivals = self.arrivals(agency)
+        arrivals = rng.sample(arrivals, min(len(arrivals), rng.choice([1, 2, 3])))
+        rows = list(self.lines_for(arrivals, rng))
+        old = StatementLine.objects.filter(agency=agency, file__isnull=False).order_by("pk").first()
+        if old is not None and rng.random() < 0.2:  # once more, in another file
+            account = old.payer_account
+            rows.append(Line(0, old.bank_reference, old.booked_at, old.payer_name, account, old.amount_fen, old.remark))
+        if not rows:
+            return
+        data = self.spoiled(
+            write_statement(
+                rows, area=area, sequence=self.sequence(agency, "statement", rng), day=local_date(self.now)
+            ),
+            rng,
+        )
+        taken = self.attempt("take_statement", lambda: take_statement(who, agency, data, now=self.now), crash)
+        if taken is None:
+            return
+        self.told |= {one.payment for one in arrivals}
+        before = picture()
+        assert take_statement(who, agency, data, now=self.now).again
+        assert picture() == before, "a file that was taken in twice"
+        self.attempt("match_new", lambda: match_new(agency, now=self.now), crash, whole=False)
+        before = picture()
+        match_new(agency, now=self.now)
+        assert picture() == before, "matched once more, nothing changes"
+
+    def arrivals(self, agency: int) -> list[Carried]:
+        """What the bank may have carried: it does not always say so to the outbound side first."""
+        sent = Payment.objects.filter(
+            payee_agency=agency, kind__in=("remit", "rest"), state__in=("sent", "paid"), case__isnull=False
+        )
+        return [
+            Carried(p.pk, p.reference, p.amount_fen, p.case.outbound_area_id, p.case.inbound_area_id, p.case.name)
+            for p in sent.exclude(pk__in=self.told).select_related("case").order_by("pk")
+        ]
+
+    def lines_for(self, arrivals: Sequence[Carried], rng: Random) -> Iterator[Line]:
+        if len(arrivals) > 1 and rng.random() < 0.3:  # merged
+            together = " ".join(one.reference for one in arrivals) if rng.random() < 0.5 else ""
+            yield self.line(arrivals[0], sum(one.amount_fen for one in arrivals), together)
+            return
+        for one in arrivals:
+            remark = rng.choice([one.reference] * 4 + ["", one.name, f"{one.name[0]}**", "医保转移"])
+            match rng.randrange(8):
+                case 0 if one.amount_fen > 1:  # split
+                    part = rng.randrange(1, one.amount_fen)
+                    yield self.line(one, part, remark)
+                    yield self.line(one, one.amount_fen - part, remark)
+                case 1:  # doubled
+                    yield self.line(one, one.amount_fen, remark)
+                    yield self.line(one, one.amount_fen, remark)
+                case 2:  # wrong
+                    yield self.line(one, max(1, one.amount_fen + rng.choice([-1000, -1, 1, 1000])), remark)
+                case _:
+                    yield self.line(one, one.amount_fen, remark)
+        if rng.random() < 0.15:
+            self.references += 1
+            yield Line(0, f"X{self.references}", self.now, "某某公司", "", 5_000, "货款")
+
+    def line(self, one: Carried, amount: int, remark: str) -> Line:
+        self.references += 1
+        name = Agency.objects.values_list("name", flat=True).get(area_id=one.out, valid_to__isnull=True)
+        return Line(0, f"R{self.references}", self.now, name[:80], "6200003301000000009", amount, remark)
+
+    @rule(seed=st.integers(0, 2**32), crash=st.sampled_from([None, *range(1, 6)]))
+    def somebody_looks_at_a_line(self, seed: int, crash: int | None) -> None:
+        """What nobody can place goes back to whoever paid it, by two people."""
+        rng = Random(seed)
+        line = rng.choice([*StatementLine.objects.exclude(state="done").order_by("pk"), None])
+        if line is None:
+            return
+        area = rng.choice(AREAS)
+        who = actor_for(rng.choice([*STAFF[area], *STAFF[line.agency.area_id] * 3]))
+        if line.state != "returning":
+            self.attempt(
+                "propose_return", lambda: lines.propose_return(who, line.pk, note="不是我们的", now=self.now), crash
+            )
+        elif rng.random() < 0.3:
+            self.attempt("refuse_return", lambda: lines.refuse_return(who, line.pk, note="再查"), crash)
+        else:
+            self.attempt("approve_return", lambda: lines.approve_return(who, line.pk, now=self.now), crash)
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    @rule(seed=st.integers(0, 2**32), crash=st.sampled_from([None, None, *range(1, 9)]))
+    def time_passes(self, seed: int, crash: int | None) -> None:
+        """With all that it brings about: alarms, the year-end freeze, parts to wallets."""
+        rng = Random(seed)
+        self.now += timedelta(hours=rng.choice([1, 5, 25, 24 * 4]))
+        if rng.random() < 0.3:
+            Enrolment.objects.filter(open_claims=True).update(open_claims=False)
+        swept = sweep(now=self.now)
+        assert swept.failed == swept.fired.failed == 0
+        self.swept_at = self.now
+        for name, action in self.DUE.items():
+            self.attempt(name, lambda action=action: action(now=self.now), crash, whole=False)
+            before = picture()
+            action(now=self.now)
+            assert picture() == before, f"{name} does the same twice"
+
+    DUE: ClassVar[dict[str, Callable[..., Any]]] = {"yearend": yearend.turn, "wallet": wallet.move_due}
+
+    # --- what must hold -------------------------------------------------------------------------------------
+
+    def all_is_well(self) -> None:
+        DONE["asked"] += 1
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        books_hold()
+        late = self.swept_at < self.now  # what came due since is for the next sweep
+        assert [p for p in problems(now=self.now) if not (late and p.invariant == "swept")] == []
+        assert reconcile(local_date(self.now), now=self.now).differences == ()
+
+    def teardown(self) -> None:
+        """A walk that was broken off is not judged: what broke it must be told, and nothing that follows from it."""
+        try:
+            if sys.exception() is self.handled:
+                DONE["examples"] += 1
+                for name, to in CaseEvent.objects.filter(version__isnull=False).values_list("name", "to_money"):
+                    TAKEN[name] += 1
+                    REACHED[to] += 1
+        finally:
+            transaction.set_rollback(True)
+            self.outer.__exit__(None, None, None)
+            memory.forget()
+
+
+# --- the books, asked without the product's own questions ---------------------------------------------------
+
+
+def rows(sql: str, *params: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params or None)
+        return cursor.fetchall()
+
+
+def books_hold() -> None:
+    """Postings balance; pairs of areas conserve; every fen of each person is somewhere, once; nothing ends on its way.
+
+    The pairs are told twice: by the cases, and by the areas that stand in the entries. The persons' accounts are no part
+    of the ledger.
+    """
+    assert (
+        rows(
+            "SELECT t.id FROM transfers_ledgertransaction t LEFT JOIN transfers_ledgerentry e ON e.transaction_id = t.id "
+            "GROUP BY t.id HAVING coalesce(sum(e.amount_fen), 0) <> 0 OR count(e.id) < 2"
+        )
+        == []
+    ), "a posting that does not balance"
+    assert pairs_that_lose() == [], "a pair of areas between which money was lost or made"
+    assert (
+        rows(
+            "SELECT e.book, e.area_id, e.counter_area_id FROM transfers_ledgerentry e WHERE e.book IN ('owed', 'advanced') "
+            "GROUP BY 1, 2, 3 HAVING CASE e.book WHEN 'owed' THEN sum(e.amount_fen) < 0 ELSE sum(e.amount_fen) > 0 END"
+        )
+        == []
+    )
+    for who, accounts, elsewhere, interest in rows(_BY_PERSON):
+        assert accounts + elsewhere == BROUGHT[who] + interest, (who, accounts, elsewhere, interest)
+    assert rows(_ENDED_ON_ITS_WAY) == [], "a case has ended and its money is on its way"
+    assert rows(_LINES) == [], "a bank line and its parts differ"
+
+
+_BY_PERSON = """
+    SELECT p.id, coalesce(a.fen, 0), coalesce(l.elsewhere, 0), coalesce(l.interest, 0) FROM transfers_person p
+    LEFT JOIN (SELECT person_id, sum(balance_fen) AS fen FROM transfers_personalaccount GROUP BY 1) a
+        ON a.person_id = p.id
+    LEFT JOIN (SELECT c.person_id, sum(e.amount_fen) FILTER (WHERE e.book NOT IN ('personal', 'interest')) AS elsewhere,
+            -sum(e.amount_fen) FILTER (WHERE e.book = 'interest') AS interest
+        FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+        JOIN transfers_transfercase c ON c.id = t.case_id GROUP BY 1) l ON l.person_id = p.id
+"""
+_ENDED_ON_ITS_WAY = """
+    SELECT c.number, e.book, sum(e.amount_fen) FROM transfers_transfercase c
+    JOIN transfers_ledgertransaction t ON t.case_id = c.id JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+    WHERE c.closed_at IS NOT NULL AND e.book IN ('fixed', 'transit', 'received')
+    GROUP BY 1, 2, e.area_id, e.counter_area_id HAVING sum(e.amount_fen) <> 0
+"""
+_LINES = """
+    SELECT l.id FROM transfers_statementline l LEFT JOIN transfers_allocation a ON a.line_id = l.id
+        AND a.undone_at IS NULL
+    GROUP BY l.id HAVING coalesce(sum(a.amount_fen), 0) <> l.allocated_fen
+    UNION ALL
+    SELECT l.id FROM transfers_statementline l JOIN transfers_payment p ON p.line_id = l.id
+    WHERE p.state IN ('ready', 'sent', 'paid') GROUP BY l.id HAVING sum(p.amount_fen) <> l.returned_fen
+"""
+_SENT_BY_CASES = """
+    SELECT c.outbound_area_id, c.inbound_area_id,
+        -coalesce(sum(e.amount_fen) FILTER (WHERE t.kind = '207' AND e.book = 'fixed'), 0),
+        coalesce(sum(e.amount_fen) FILTER (WHERE t.kind IN ('107', 'reclaim') AND e.book = 'personal'), 0)
+            + coalesce(sum(e.amount_fen) FILTER (WHERE t.kind = 'back' AND e.book = 'fixed'), 0)
+            + coalesce(sum(e.amount_fen) FILTER (WHERE e.book IN ('paid', 'heirs', 'wallet')), 0)
+            + coalesce(sum(e.amount_fen) FILTER (WHERE e.book = 'transit' AND e.counter_area_id IS NULL), 0)
+    FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+    JOIN transfers_transfercase c ON c.id = t.case_id GROUP BY 1, 2
+"""
+# A pair by its entries: from the area that sends, or sends back, to the other; both ways are one pair here.
+_ON_THE_WAY_BY_ENTRIES = """
+    SELECT least(area_id, counter_area_id), greatest(area_id, counter_area_id), sum(amount_fen)
+    FROM transfers_ledgerentry WHERE book IN ('transit', 'received') AND counter_area_id IS NOT NULL GROUP BY 1, 2
+"""
+
+
+def pairs_that_lose() -> list[tuple[Any, ...]]:
+    """Σ 207 = Σ 107 + on its way + returned + paid, for every two areas between which anything stands."""
+    sent: Counter[tuple[str, str]] = Counter()
+    for out, into, left, ended in rows(_SENT_BY_CASES):
+        sent[min(out, into), max(out, into)] += left - ended
+    moving = {(a, b): fen for a, b, fen in rows(_ON_THE_WAY_BY_ENTRIES)}
+    return [(pair, sent[pair], moving.get(pair)) for pair in sent.keys() | moving if sent[pair] != moving.get(pair, 0)]
+
+
+def yuan(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+# --- the tests --------------------------------------------------------------------------------------------------
+
+
+def populate() -> None:
+    """Everybody, once for all examples: each example is rolled back to here."""
+    for made_before in (STAFF, PEOPLE, BROUGHT):
+        made_before.clear()
+    works = (Role.OUT_HANDLER, Role.IN_HANDLER, Role.FINANCE)
+    judges = (Role.OUT_REVIEWER, Role.IN_REVIEWER, Role.FINANCE)
+    for area in AREAS:
+        STAFF[area] = [
+            user(f"works_{area}", area, works),
+            user(f"judges_{area}", area, judges),
+            user(f"finance_{area}", area, (Role.FINANCE,)),
+        ]
+        user(f"lead_{area}", area, (Role.SUPERVISOR,))
+    STAFF[""] = [user("stranger", "510100", tuple(Role))]
+    for serial, (out, into) in WAYS.items():
+        who = person(serial, balance_fen=BALANCES[serial], out=out, into=into)
+        PEOPLE[serial], BROUGHT[who.pk] = who.pk, BALANCES[serial]
+
+
+@pytest.fixture
+def ready(db: None) -> None:
+    populate()
+
+
+@pytest.mark.timeout(0 if LONG else 60)
+def test_the_money_under_random_hands(ready: None, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Small ones, so that a file is worked on in several transactions.
+    monkeypatch.setattr(results, "CHUNK", 2)
+    monkeypatch.setattr(statements, "CHUNK", 2)
+    DONE.clear()
+    machine = Money.TestCase()
+    machine.settings = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=40 if LONG else 10,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if LONG else [])],
+        derandomize=not LONG,
+        database=None,
+        print_blob=LONG,
+        report_multiple_bugs=False,
+    )
+    try:
+        machine.runTest()
+    finally:
+        if LONG:
+            with capsys.disabled():
+                sys.stdout.write(f"\n{dict(DONE)}\n{dict(TAKEN)}\n{dict(REACHED)}\n{dict(WHY)}\n")
