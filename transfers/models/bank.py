@@ -13,7 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from accounts.crypto import EncryptedTextField
 from transfers.models.guards import AppendOnlyQuerySet, GuardedQuerySet, append_only, no_truncate
 from transfers.models.labels import said_later
-from transfers.rules.bank import AccountState, BatchState, FileKind, LineState, PaymentKind, PaymentState
+from transfers.rules.bank import (
+    AccountState,
+    BatchState,
+    FileKind,
+    LineState,
+    PaymentKind,
+    PaymentState,
+    SettlementState,
+)
 
 USER = settings.AUTH_USER_MODEL
 
@@ -302,3 +310,74 @@ class Reconciliation(models.Model):
         ordering = ["-date", "-run"]
         constraints = [models.UniqueConstraint(fields=["date", "run"], name="reconciliation_run")]
         triggers = [append_only("reconciliation"), no_truncate("reconciliation")]
+
+
+class Settlement(models.Model):
+    """The outbound fund has paid the inbound one for balances that were credited at once.
+
+    Recorded by one of the outbound agency's finance staff and approved by another, which posts it to the ledger.
+    """
+
+    out_area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+")
+    in_area = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+")
+    amount_fen = models.BigIntegerField()
+    bank_reference = models.CharField(_("Bank reference"), max_length=60)
+    state = models.CharField(
+        _("State"), max_length=10, default="proposed", choices=[(s.value, said_later(s.named)) for s in SettlementState]
+    )
+    note = models.CharField(max_length=500, blank=True, default="")
+    made_by = models.ForeignKey(USER, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    checked_by = models.ForeignKey(USER, models.PROTECT, null=True, related_name="+")
+    checked_at = models.DateTimeField(null=True)
+    posting = models.OneToOneField("transfers.LedgerTransaction", models.PROTECT, null=True, related_name="settlement")
+
+    class Meta:
+        verbose_name = _("Settlement")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="settlement_state", condition=_within("state", SettlementState)),
+            models.CheckConstraint(name="settlement_amount", condition=Q(amount_fen__gt=0)),
+            models.CheckConstraint(name="settlement_pair", condition=~Q(out_area=F("in_area"))),
+            models.CheckConstraint(
+                name="settlement_four_eyes",
+                condition=Q(checked_by__isnull=True) | ~Q(made_by=F("checked_by")),
+            ),
+            models.CheckConstraint(
+                name="settlement_posted",
+                condition=Q(state="posted", posting__isnull=False) | (~Q(state="posted") & Q(posting__isnull=True)),
+            ),
+            models.UniqueConstraint(
+                fields=["out_area", "in_area"], name="settlement_one_open", condition=Q(state="proposed")
+            ),
+            models.UniqueConstraint(
+                fields=["out_area", "bank_reference"], name="settlement_once", condition=~Q(state="refused")
+            ),
+        ]
+        triggers = [
+            pgtrigger.ReadOnly(
+                name="settlement_as_recorded",
+                fields=["out_area", "in_area", "amount_fen", "bank_reference", "made_by", "made_at"],
+            ),
+            pgtrigger.Protect(name="settlement_never_deleted", operation=pgtrigger.Delete),
+        ]
+
+
+class MeasuredPair(models.Model):
+    """How long balances took between two areas, from sent to credited, as measured last night (rules/measured.py).
+
+    Without `into`: from `out` to anywhere. Working days of the inbound area's calendar.
+    """
+
+    out = models.ForeignKey("transfers.Area", models.PROTECT, related_name="+", db_index=False)
+    into = models.ForeignKey("transfers.Area", models.PROTECT, null=True, related_name="+", db_index=False)
+    count = models.PositiveSmallIntegerField()
+    since = models.DateField()
+    half_days = models.PositiveSmallIntegerField()
+    nine_days = models.PositiveSmallIntegerField()
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["out", "into"], name="measuredpair_once", nulls_distinct=False),
+        ]

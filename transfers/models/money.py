@@ -740,6 +740,9 @@ class LedgerEntry(models.Model):
             models.CheckConstraint(name="ledger_not_zero", condition=~Q(amount_fen=0)),
             models.CheckConstraint(name="ledger_book", condition=Q(book__in=[book.value for book in Book])),
         ]
+        indexes = [
+            models.Index(fields=["area", "counter_area"], name="ledger_owed", condition=Q(book=Book.OWED.value)),
+        ]
         triggers = [
             append_only("ledger_entry"),
             no_truncate("ledger_entry"),

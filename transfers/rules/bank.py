@@ -50,6 +50,14 @@ class FileKind(_Said):
     STATEMENT = "statement"
 
 
+class SettlementState(_Said):
+    """A settlement of two funds, of what was credited at once."""
+
+    PROPOSED = "proposed"
+    POSTED = "posted"
+    REFUSED = "refused"
+
+
 class LineState(_Said):
     """NEW lines have not been looked at; QUEUED ones wait for a person; RETURNING ones for a second person."""
 
@@ -77,6 +85,9 @@ _NAMES: dict[StrEnum, Named] = {
     PaymentState.CANCELLED: Named("已撤销", "Cancelled"),
     FileKind.RESULT: Named("支付结果", "Payment results"),
     FileKind.STATEMENT: Named("到账流水", "Statement"),
+    SettlementState.PROPOSED: Named("待复核", "Waiting for review"),
+    SettlementState.POSTED: Named("已清算", "Settled"),
+    SettlementState.REFUSED: Named("已退回", "Refused"),
     LineState.NEW: Named("待匹配", "To be matched"),
     LineState.QUEUED: Named("待人工处理", "Waits for a person"),
     LineState.RETURNING: Named("退款待复核", "Return waits for review"),

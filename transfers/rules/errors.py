@@ -386,6 +386,31 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "银行流水没有付款账号，不能自动退回，请与付款银行联系。",
         "The bank line does not tell the payer's account, so it cannot be sent back. Contact the paying bank.",
     ),
+    "J-SETTLE-NONE": (
+        409,
+        "{out}对{into}没有待清算的金额。",
+        "{out} owes {into} nothing for balances that were credited at once.",
+    ),
+    "J-SETTLE-MORE": (
+        409,
+        "清算金额超过{out}对{into}的待清算金额，请核对。",
+        "This is more than {out} owes {into}. Check the amount.",
+    ),
+    "J-SETTLE-OPEN": (
+        409,
+        "{out}对{into}已有一笔清算等待复核，请先复核。",
+        "A settlement of {out} with {into} waits for review already. Decide on that first.",
+    ),
+    "J-SETTLE-TWICE": (
+        409,
+        "该银行流水号已用于另一笔清算，请核对。",
+        "This bank reference belongs to another settlement. Check it.",
+    ),
+    "J-SETTLE-DONE": (
+        409,
+        "该笔清算现为“{state}”，不再等待复核。",
+        "This settlement is “{state_en}”; it no longer waits for review.",
+    ),
 }
 
 
