@@ -10,7 +10,7 @@ import pytest
 
 from tests.world import IN, MONDAY, OUT, World
 from transfers.access import Actor, actor_for
-from transfers.actions.batches import Outcome, approve_batch, cancel_batch, file_of, make_batch
+from transfers.actions.batches import Outcome, approve_batch, cancel_batch, drop_payment, file_of, make_batch
 from transfers.demo.receiving import account_number_for
 from transfers.models import AccessEvent, Agency, LedgerTransaction, Payment, PaymentBatch, TransferCase
 from transfers.rules.errors import Refusal
@@ -159,3 +159,50 @@ def test_a_payee_that_a_spreadsheet_would_run_stays_out(world: World, agency: in
     Payment.objects.filter(case=case).update(payee_bank="=HYPERLINK()")
     assert why_not(make_batch, maker, agency, cases=[case.pk]) == ["J-FIELD"]
     assert not PaymentBatch.objects.exists()
+
+
+def test_a_batch_interrupted_midway_posts_nothing(
+    world: World, agency: int, maker: Actor, checker: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [frozen(world, serial) for serial in (1, 2)]
+    batch = make_batch(maker, agency, cases=[case.pk for case in cases], now=MONDAY).batch
+
+    def dies(*_args: Any) -> bytes:
+        raise KeyboardInterrupt  # after everything but the digest was written
+
+    with monkeypatch.context() as patch:
+        patch.setattr("transfers.actions.batches.payment_file", dies)
+        with pytest.raises(KeyboardInterrupt):
+            approve_batch(checker, batch.pk, now=MONDAY)
+    assert {world.money(case).state for case in cases} == {"REMIT_REVIEW"}
+    assert not LedgerTransaction.objects.filter(kind="207").exists()
+    assert set(Payment.objects.values_list("state", "batch__state", "batch__sequence")) == {("ready", "draft", None)}
+    assert approve_batch(checker, batch.pk, now=MONDAY).batch.sequence == 1
+
+
+def test_a_payment_that_follows_goes_with_a_batch_or_is_dropped(
+    world: World, agency: int, maker: Actor, checker: Actor
+) -> None:
+    case = world.carry(world.accepted(1), "approve_remittance")
+    first = Payment.objects.get(case=case)
+
+    def follows(number: int) -> Payment:
+        more = {"kind": "rest", "state": "ready", "batch": None, "sent_at": None, "made_by_id": maker.user_id}
+        kept = {f.attname: getattr(first, f.attname) for f in Payment._meta.concrete_fields if f.attname != "id"}
+        given = {**kept, **more, "batch_id": None, "number": number, "reference": f"{case.number}-{number}"}
+        given.pop("batch")
+        return Payment.objects.create(**given)
+
+    rest, other = follows(2), follows(3)
+    batch = make_batch(maker, agency, payments=[rest.pk, other.pk, 0], now=MONDAY)
+    assert [left.payment for left in batch.left_out] == [0]
+    refused("J-NOT-FOUND", drop_payment, checker, rest.pk, note="不再补汇")  # it lies in a batch
+    approved = approve_batch(checker, batch.batch.pk, without=[other.pk], now=MONDAY)
+    assert (approved.batch.sequence, approved.batch.count) == (2, 1)
+    states = dict(Payment.objects.values_list("pk", "state"))
+    assert [states[row.pk] for row in (first, rest, other)] == ["sent", "sent", "ready"]
+    assert LedgerTransaction.objects.filter(kind="207").count() == 1  # what follows moves no ledger
+    refused("J-NOTE", drop_payment, checker, other.pk, note=" ")
+    refused("J-NOT-FOUND", drop_payment, checker, first.pk, note="不再补汇")
+    assert drop_payment(checker, other.pk, note="不再补汇", now=MONDAY).state == "cancelled"
+    refused("J-NOT-FOUND", drop_payment, checker, other.pk, note="不再补汇")
