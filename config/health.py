@@ -3,7 +3,8 @@
 `GET /healthz` answers JSON: `status`, and for `database`, `redis`, `worker`, `beat` and each backlog of
 `settings.HEALTH_BACKLOGS` a `status` (`ok`, `late`, `down`) and an `age` in seconds: since the last sign of life, or
 how long the oldest due piece of work has been waiting; for the `calendar` a `warning` and the covered working days
-ahead by region when these run short. 200 when all are `ok` or a warning, else 503. `GET /livez` says only that the
+ahead by region when these run short; for the `reconciliation` a `warning` and the number of differences when the
+newest night's books did not agree. 200 when all are `ok` or a warning, else 503. `GET /livez` says only that the
 web process answers. `GET /metrics` gives the same figures to Prometheus.
 """
 
@@ -40,20 +41,21 @@ KEEP_SECONDS = 1.0
 class Sign:
     """One line of the health page. `age` is in seconds; None when nothing is known.
 
-    A `warning` wants somebody's attention in the coming weeks and is no failure. `days` is for the calendar alone:
-    region -> working days ahead that official notices cover.
+    A `warning` wants somebody's attention and is no failure of this service. `days` is for the calendar alone:
+    region -> working days ahead that official notices cover; `differences` for the reconciliation.
     """
 
     status: str
     age: float | None
     days: Mapping[str, int] | None = None
+    differences: int | None = None
 
     @property
     def well(self) -> bool:
         return self.status in ("ok", "warning")
 
     def as_data(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "days" or value is not None}
+        return {name: value for name, value in asdict(self).items() if name in ("status", "age") or value is not None}
 
 
 DOWN = Sign("down", None)
@@ -70,7 +72,7 @@ def judge(age: float | None) -> Sign:
 def signs() -> dict[str, Sign]:
     """Ask everything afresh. Takes at most a few seconds, also when a server hangs."""
     found = {"database": DOWN, "redis": ask_redis(), "worker": DOWN, "beat": DOWN}
-    found |= dict.fromkeys([*settings.HEALTH_BACKLOGS, "calendar"], DOWN)
+    found |= dict.fromkeys([*settings.HEALTH_BACKLOGS, "calendar", "reconciliation"], DOWN)
     fresh: BaseDatabaseWrapper = connection.copy()
     options = fresh.settings_dict["OPTIONS"]
     fresh.settings_dict["OPTIONS"] = options | {
@@ -85,6 +87,7 @@ def signs() -> dict[str, Sign]:
         found["worker"], found["beat"] = judge(ages.get("worker")), judge(ages.get("beat"))
         found |= ask_backlogs(over=fresh)
         found["calendar"] = ask_calendar(over=fresh)
+        found["reconciliation"] = ask_reconciliation(over=fresh)
     except DatabaseError as error:
         logger.warning("The health page cannot reach the database: %s", error)
     finally:
@@ -136,6 +139,23 @@ def ask_calendar(*, over: BaseDatabaseWrapper) -> Sign:
         connections[over.alias] = usual
     short = not days or min(days.values()) < HORIZON_DAYS
     return Sign("warning" if short else "ok", None, days)
+
+
+def ask_reconciliation(*, over: BaseDatabaseWrapper) -> Sign:
+    """Whether the books of the newest night agreed, asked `over` this connection; how long ago they were looked at."""
+    from transfers.models import Reconciliation
+
+    usual = connections[over.alias]
+    connections[over.alias] = over
+    try:
+        row = Reconciliation.objects.order_by("-date", "-run").values_list("made_at", "differences").first()
+    finally:
+        connections[over.alias] = usual
+    if row is None:
+        return Sign("ok", None)
+    made_at, differences = row
+    age = (timezone.now() - made_at).total_seconds()
+    return Sign("warning" if differences else "ok", round(max(age, 0.0), 1), differences=len(differences))
 
 
 def oldest_due_alarm(*, now: datetime) -> float | None:
@@ -202,10 +222,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
     days = Gauge(
         "jiexu_calendar_working_days", "Working days ahead that official notices cover", ["region"], registry=registry
     )
+    differences = Gauge(
+        "jiexu_reconciliation_differences", "What did not agree in the newest night's books", registry=registry
+    )
     for name, sign in recent_signs().items():
         up.labels(name).set(sign.well)
         if sign.age is not None:
             age.labels(name).set(sign.age)
         for region, covered in (sign.days or {}).items():
             days.labels(region).set(covered)
+        if sign.differences is not None:
+            differences.set(sign.differences)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

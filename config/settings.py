@@ -214,6 +214,8 @@ CELERY_BEAT_SCHEDULE = {
     "recompute": {"task": "transfers.tasks.recompute", "schedule": 600.0, "options": {"expires": 550}},
     "digests": {"task": "transfers.tasks.digests", "schedule": 1800.0, "options": {"expires": 1700}},
     "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},
+    # From two o'clock on (actions/reconciling.py); asked again each half hour, so that no night is missed.
+    "reconcile": {"task": "transfers.tasks.reconcile", "schedule": 1800.0, "options": {"expires": 1700}},
     "tidy": {"task": "notifications.tasks.tidy", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 

@@ -5,19 +5,28 @@ from __future__ import annotations
 from threading import Thread
 
 import structlog
-from celery import shared_task
+from celery import Task, shared_task
 from django.utils import timezone
 
+from transfers.access import SYSTEM, actor_for
 from transfers.actions import digests as letters_that_sum_up
+from transfers.actions.measuring import measure_pairs
 from transfers.actions.papers import make_waiting
+from transfers.actions.reconciling import reconcile_nights
+from transfers.actions.results import apply_results
+from transfers.actions.statements import agencies_waiting, look_again, match_new
 from transfers.actions.sweep import Swept
 from transfers.actions.sweep import sweep as sweep_once
+from transfers.models import BankFile
+from transfers.rules.bank import FileKind
+from transfers.rules.errors import Refusal
 from transfers.selectors.verify import problems
 from transfers.sla.recompute import recompute as recompute_stale
 
 log = structlog.get_logger(__name__)
 PASSES = 20
 """Sweeps of one task at most; what is still due then waits for the next minute's."""
+TOLD = ("lapsed", "decided", "carried", "held", "released", "moved", "failed", "truncated")
 
 
 def idle(swept: Swept) -> bool:
@@ -27,13 +36,13 @@ def idle(swept: Swept) -> bool:
 
 @shared_task
 def sweep() -> None:
-    """Do what time has brought about: alarms, lapsed supplements, prechecks to try again."""
+    """Do what time has brought about: alarms, lapsed supplements, prechecks to try again, money that goes on."""
     for _pass in range(PASSES):
         swept = sweep_once(now=timezone.now())
         if swept != Swept():
             log.info(
                 "swept",
-                **{name: getattr(swept, name) for name in ("lapsed", "decided", "carried", "failed", "truncated")},
+                **{name: getattr(swept, name) for name in TOLD},
             )
         if idle(swept):
             return
@@ -68,15 +77,39 @@ def recompute() -> None:
 
 
 def recompute_soon() -> None:
-    """Ask a worker for it now. May be lost; never waits for the broker and never fails: the beat asks again."""
+    """Ask a worker for it now."""
+    _soon(recompute)
+
+
+def _soon(task: Task) -> None:
+    """May be lost; never waits for the broker and never fails: the beat asks again."""
 
     def ask() -> None:
         try:
-            recompute.apply_async(retry=False, expires=600)
+            task.apply_async(retry=False, expires=600)
         except Exception as error:
-            log.warning("recompute_not_asked", error=type(error).__name__)
+            log.warning("not_asked", task=task.name, error=type(error).__name__)
 
-    Thread(target=ask, name="recompute", daemon=True).start()
+    Thread(target=ask, name=task.name, daemon=True).start()
+
+
+@shared_task
+def bank() -> None:
+    """Go on with files from the bank whose rows have not all been worked on, and look again at what came early."""
+    now = timezone.now()
+    for file in BankFile.objects.filter(kind=FileKind.RESULT.value, finished_at=None).select_related("taken_by"):
+        try:
+            apply_results(actor_for(file.taken_by) if file.taken_by else SYSTEM, file)
+        except Refusal as error:  # whoever took it in has no such role any more: a colleague goes on with it
+            log.warning("results_wait", file=file.pk, code=error.code)
+    for agency in agencies_waiting(now=now):
+        match_new(agency)
+        look_again(agency)
+
+
+def bank_soon() -> None:
+    """Ask a worker for it now."""
+    _soon(bank)
 
 
 @shared_task
@@ -88,3 +121,17 @@ def verify() -> None:
         rows = [f"{problem.invariant} {problem.subject}" for problem in found[:20]]
         log.error("invariants_violated", count=len(found), first=rows)
         letters_that_sum_up.tell_administrators(found, now=now)
+
+
+@shared_task
+def reconcile() -> None:
+    """Once a night the books of the day that has ended; what was missed while nothing ran is made up for."""
+    now = timezone.now()
+    nights = reconcile_nights(now=now)
+    if nights:
+        log.info("measured", pairs=measure_pairs(now=now))
+    for kept in nights:
+        if kept.ok:
+            log.info("reconciled", date=kept.date.isoformat())
+        else:
+            log.error("books_differ", date=kept.date.isoformat(), differences=len(kept.differences))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from config import health, heartbeat
 from config.models import Heartbeat
 from tests.world import MONDAY, World
-from transfers.models import Clock
+from transfers.models import Clock, Reconciliation
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the page asks over a connection of its own
 
@@ -75,6 +75,7 @@ def test_redis_away(client: Client, settings: pytest.FixtureRequest) -> None:
         "worker": "ok",
         "beat": "ok",
         "calendar": response.json()["calendar"]["status"],
+        "reconciliation": "ok",
     }
 
 
@@ -93,6 +94,20 @@ def test_a_calendar_that_runs_out_warns_and_fails_nothing(
     told = client.get("/metrics").content.decode()
     assert f'jiexu_calendar_working_days{{region="100000"}} {calendar["days"]["100000"]}.0' in told
     assert 'jiexu_up{part="calendar"} 1.0' in told
+
+
+def test_books_that_differ_warn_and_fail_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive(worker=1, beat=1)
+    monkeypatch.setattr(health, "ask_backlogs", lambda *, over: {})
+    for run, differences in ((1, []), (2, [{"check": "flow"}])):
+        monkeypatch.setattr(health, "_kept", None)
+        night = {"date": date(2026, 6, 1), "run": run, "made_at": timezone.now(), "rows": []}
+        Reconciliation.objects.create(ok=not differences, differences=differences, **night)
+        response = client.get("/healthz")
+        told = response.json()["reconciliation"]
+        expected = (200, "warning" if differences else "ok", len(differences))
+        assert (response.status_code, told["status"], told["differences"]) == expected
+        assert f"jiexu_reconciliation_differences {len(differences)}.0" in client.get("/metrics").content.decode()
 
 
 def test_database_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

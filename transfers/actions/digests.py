@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from accounts.models import User
 from notifications import outbox
 from notifications.models import Letter
 from notifications.outbox import Draft
-from transfers.letters import members
+from transfers.letters import both, members
 from transfers.models import MOVES, Agency, Area, Membership, Remittance, TransferCase
 from transfers.models.labels import said
 from transfers.places import agency_of
@@ -176,7 +176,7 @@ def _drafts(desk: Desk, today: date) -> list[Draft]:
         "waiting": desk.waiting,
         "console_link": f"{settings.PUBLIC_URL}/console/",
     }
-    return _both(desk.user, "morning", context, _key(desk.user, today))
+    return both(desk.user, "morning", context, _key(desk.user, today))
 
 
 @transaction.atomic
@@ -197,7 +197,7 @@ def tell_administrators(problems: Sequence[Problem], *, now: datetime) -> int:
             "at": now.astimezone(ZONE).strftime("%Y-%m-%d %H:%M"),
         }
         key = f"invariants:{local_date(now).isoformat()}:{finding}:{user.pk}"
-        drafts += _both(user, "invariants", context, key)
+        drafts += both(user, "invariants", context, key)
     return len(outbox.post(drafts, now=now))
 
 
@@ -225,27 +225,6 @@ def warn_of_horizon(*, now: datetime) -> int:
     drafts = [
         draft
         for user in people.values()
-        for draft in _both(user, "horizon", context, f"horizon:{today.isoformat()}:{user.pk}")
+        for draft in both(user, "horizon", context, f"horizon:{today.isoformat()}:{user.pk}")
     ]
     return len(outbox.post(drafts, now=now))
-
-
-def _both(user: User, template: str, context: Mapping[str, Any], key: str) -> list[Draft]:
-    """The same letter in the inbox and, where there is an address, by e-mail with whatever else waits for them."""
-    drafts = [
-        Draft(
-            channel="inbox",
-            template=template,
-            language=user.language,
-            recipient_id=user.pk,
-            context=context,
-            dedupe_key=f"{key}:inbox",
-        )
-    ]
-    if user.email:
-        drafts.append(
-            replace(
-                drafts[0], channel="email", address=user.email, digest_key=f"user:{user.pk}", dedupe_key=f"{key}:email"
-            )
-        )
-    return drafts
