@@ -57,8 +57,10 @@ def _finish(case: TransferCase) -> tuple[Next, ...]:
     return (Next("finish"),) if case.state == State.RELATION_DONE else ()
 
 
-def _reopen(case: TransferCase) -> tuple[Next, ...]:
-    return (Next("reopen_money"),) if case.state == State.COMPLETED else ()
+def _reopen(context: Context) -> tuple[Next, ...]:
+    """A case that was complete opens again, for the reason of the step."""
+    again = context.case.state == State.COMPLETED
+    return (Next("reopen_money", reason=context.step.reason),) if again else ()
 
 
 # --- fixing ---------------------------------------------------------------------------------------------
@@ -131,7 +133,7 @@ def open_supplement(context: Context) -> Effect:
     out, amount = context.case.outbound_area_id, context.step.data["amount_yuan"]
     lines = [(Book.INTEREST, out, None, -amount), (Book.FIXED, out, None, amount)]
     return Effect(
-        then=_reopen(context.case),
+        then=_reopen(context),
         writes=((post_all, posting(context.money, "103", lines, at=context.step.now)),),
     )
 
@@ -267,7 +269,7 @@ def credit_account(context: Context) -> Effect:
 @effect("request_reclaim")
 def request_reclaim(context: Context) -> Effect:
     """A case that was complete opens again while the other side answers."""
-    return Effect(then=_reopen(context.case))
+    return Effect(then=_reopen(context))
 
 
 @effect("refuse_reclaim")
@@ -286,7 +288,7 @@ def grant_reclaim(context: Context) -> Effect:
             registry_for(into).take_back(case.person, into, amount, case.pk)
         source: list[Line] = [(Book.PERSONAL, into, None, -amount)]
     else:
-        arrived = money.received_fen or 0 if money.held_state != MoneyState.MISMATCH else 0
+        arrived = money.received_fen or 0
         source = [(Book.RECEIVED, into, out, -arrived), (Book.TRANSIT, out, into, arrived - amount)]
     lines = [*source, (Book.TRANSIT, into, out, amount)]
     return Effect(writes=((post_all, posting(money, "reclaim", lines, at=now)),))
