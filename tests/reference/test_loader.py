@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from transfers.memory import forget
-from transfers.models import Agency, Area, CalendarNotice, Policy
+from transfers.models import Agency, Area, BankAccount, CalendarNotice, Policy
 from transfers.reference import files, loader
 from transfers.sla.calendars import calendar_for
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("first_day")
 def empty_tables() -> None:
     """As on the first day; the run's own reference data comes back with the rollback."""
     with connection.cursor() as cursor:
-        for model in (Policy, CalendarNotice, Agency, Area):
+        for model in (Policy, CalendarNotice, BankAccount, Agency, Area):
             cursor.execute(f"DELETE FROM {model._meta.db_table}")
     forget()
 

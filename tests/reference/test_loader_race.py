@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection
 from django.db.models import Model
 
 from tests.reference.test_loader import counts, empty_tables
+from transfers.demo.receiving import give_accounts
 from transfers.models import Agency, Area
 from transfers.reference import files, loader
 
@@ -30,6 +31,7 @@ def put_back(patched: pytest.MonkeyPatch | None = None) -> Iterator[None]:
         if patched is not None:
             patched.undo()
         loader.load(files.read(), now=NOW)
+        give_accounts()
 
 
 def race() -> list[dict[str, tuple[int, int, int]] | type[Exception]]:
