@@ -9,8 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from transfers.access import Actor, find_case
-from transfers.models import AccessEvent
+from transfers.models import AccessEvent, BankAccount
 from transfers.rules.errors import refusal
+from transfers.rules.parties import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,20 @@ def record_export(actor: Actor, *, what: str, rows: int, now: datetime | None = 
         outcome="shown",
         detail=f"{what[:60]} rows={rows}",
     )
+
+
+def unmask_account(actor: Actor, account_pk: int, *, now: datetime | None = None) -> BankAccount:
+    """A receiving account with its whole number, for the finance staff and supervisors of its agency: whoever confirms
+    it compares the number on the telephone. Leaves an access event. J-NOT-FOUND.
+    """
+    account = BankAccount.objects.select_related("agency").filter(pk=account_pk).first()
+    if account is None or not actor.has(account.agency_id, Role.FINANCE, Role.SUPERVISOR):
+        raise refusal("J-NOT-FOUND")
+    AccessEvent.objects.create(
+        at=now or timezone.now(),
+        kind="unmask",
+        user_id=actor.user_id,
+        outcome="shown",
+        detail=f"account {account.pk} of {account.agency.area_id}",
+    )
+    return account

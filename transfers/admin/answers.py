@@ -23,6 +23,7 @@ from transfers.rules.errors import Refusal
 from transfers.rules.identity import Document
 from transfers.rules.parties import Named, Scheme, Side
 from transfers.selectors.circumstances import PARTS, place_named
+from transfers.selectors.finance import lines_for
 
 FIELD, NOTE = "field_", "doubt:"
 MORE = "more"
@@ -35,8 +36,18 @@ ACCOUNT_KINDS = (
 )
 _COLUMNS = ("from", "to", "kind", "area")
 _BLANK = dict.fromkeys(_COLUMNS, "")
+# Kinds of fields that have a widget of their own.
+_OWN = ("choice", "area", "member", "items", "changes", "line")
 # Refusals that are about the only field of a kind.
-_ABOUT = {"J-AREA": "area", "J-FORWARD-AREA": "area", "J-MEMBER": "member", "J-MEMBER-SAME": "member"}
+_ABOUT = {
+    "J-AREA": "area",
+    "J-FORWARD-AREA": "area",
+    "J-MEMBER": "member",
+    "J-MEMBER-SAME": "member",
+    "J-ACCOUNT": "account",
+    "J-LINE-NONE": "line",
+    "J-LINE-TAKEN": "line",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,7 @@ class Widget:
 
     @property
     def template(self) -> str:
-        kind = self.field.kind if self.field.kind in ("choice", "area", "member", "items", "changes") else "text"
+        kind = self.field.kind if self.field.kind in _OWN else "text"
         return f"console/fields/{kind}.html"
 
 
@@ -108,6 +119,8 @@ def widgets(case: TransferCase, move: Move, posted: QueryDict, error: Refusal | 
                 colleagues = {row.user.username: str(row.user) for row in claimers(case.holder_id, Side(case.acts))}
                 others = [(name, named) for name, named in colleagues.items() if name != _owner(case)]
                 found.append(Widget(asked, value, problem, others))
+            case "line":
+                found.append(Widget(asked, value, problem, lines_for(case)))
             case "items":
                 found.append(Widget(asked, _places(case, posted, error), problem))
             case "changes":

@@ -29,7 +29,7 @@ from transfers.rules.parties import Applicant, Channel, Named, Scheme, Side
 from transfers.rules.precheck import because
 from transfers.rules.routes import State
 from transfers.rules.workdays import last_day_of, local_date
-from transfers.selectors import console, progress
+from transfers.selectors import console, finance, progress
 from transfers.selectors.circumstances import Circumstance, Doubt, circumstances
 from transfers.selectors.console import Offer
 from transfers.selectors.progress import ClockView, DayLine
@@ -148,6 +148,7 @@ def show(
         ],
         "issued": [(paper, PaperKind(paper.kind).info.named) for paper in issued_papers.papers_of(actor, case)],
         "national": card_of(case),
+        "moved": finance.money_of(case, remittance),
         "issuable": issued_papers.issuable(actor, case, now=now),
         "may_attach": may_attach(actor, case),
         "paper_kinds": list(KINDS.items()),

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path, reverse
+from django.urls import URLPattern, URLResolver, include, path, reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
@@ -23,11 +23,13 @@ from notifications import inbox
 from transfers.access import Actor, actor_for
 from transfers.actions.papers import manual_queue
 from transfers.admin import calendars, issued
+from transfers.admin.finance import urls as finance_urls
 from transfers.admin.pages import actor_of, missing, page, refused, user_of
 from transfers.models import Agency
 from transfers.rules.errors import Refusal
 from transfers.rules.parties import Role
 from transfers.selectors.console import desk
+from transfers.selectors.finance import looks_at_finance
 
 
 class ConsoleSite(AdminSite):
@@ -62,6 +64,7 @@ class ConsoleSite(AdminSite):
             ),
             path("system/", self.admin_view(self.system), name="system"),
             path("calendars/", self.admin_view(calendars.load_view), name="calendar_load"),
+            path("finance/", include(finance_urls.patterns(self.admin_view))),
         ]
         return own + super().get_urls()
 
@@ -77,6 +80,7 @@ class ConsoleSite(AdminSite):
                 "system_models": _system_models(context["available_apps"]),
                 "can_apply": _can_apply(actor),
                 "can_load_notices": calendars.may_look(actor),
+                "finance": looks_at_finance(actor),
             }
         return context
 

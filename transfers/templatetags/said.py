@@ -8,8 +8,10 @@ from typing import Any
 
 from django import template
 
+from accounts.mask import mask_name
 from transfers.models.labels import said as in_language
 from transfers.places import area_of, has_area
+from transfers.rules.codes import ALL
 from transfers.rules.parties import Named
 from transfers.rules.workdays import local_date
 
@@ -41,8 +43,14 @@ def editions(text: str) -> str:
 
 @register.filter
 def yuan(fen: int | None) -> str:
-    """An amount in fen as `3,456.78`; empty when it is not known."""
-    return "" if fen is None else f"{fen // 100:,}.{fen % 100:02d}"
+    """An amount in fen as `3,456.78` or `−3,456.78`; empty when it is not known."""
+    return "" if fen is None else f"{'−' if fen < 0 else ''}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+@register.filter
+def plain_yuan(fen: int) -> str:
+    """An amount in fen as it is typed: `3456.78`."""
+    return f"{fen // 100}.{fen % 100:02d}"
 
 
 @register.filter
@@ -52,3 +60,21 @@ def day(value: date | datetime | None) -> str:
         return ""
     shown = local_date(value) if isinstance(value, datetime) else value
     return f"{shown.isoformat()} {in_language(_WEEKDAYS[shown.weekday()])}"
+
+
+@register.filter
+def account(number: str) -> str:
+    """A bank account number as it is shown: its last four digits, `•••• 1234`."""
+    return f"•••• {number[-4:]}" if number else ""
+
+
+@register.filter
+def masked(name: str) -> str:
+    """A person's name as it is shown."""
+    return mask_name(name)
+
+
+@register.filter
+def reason(code: str) -> str:
+    """A reason by its code, in words."""
+    return said(ALL.get(code))

@@ -3,7 +3,7 @@
   "use strict";
   const typing = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
   const links = () => [...document.querySelectorAll("[data-rows] th a, .jx-rows a")];
-  const PLACES = { h: "h", w: "w", i: "i", n: "n" };
+  const PLACES = { h: "h", w: "w", i: "i", n: "n", f: "f" };
   let waiting = false;
 
   document.addEventListener("keydown", (event) => {
@@ -66,6 +66,12 @@
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); list.focus(); }
     });
+  });
+
+  // One tick for all the rows of a page.
+  document.querySelectorAll("[data-ticks]").forEach((all) => {
+    const ticks = () => [...all.form.querySelectorAll(`[name="${all.dataset.ticks}"]`)];
+    all.addEventListener("change", () => ticks().forEach((one) => { one.checked = all.checked; }));
   });
 
   document.addEventListener("click", (event) => {
