@@ -387,7 +387,7 @@ def test_another_amount_than_the_sheet_s_does_not_match(world):
     case = world.carry(world.accepted(), "approve_remittance")
     wrong = {"received_yuan": "3456.77", "bank_reference": "T1"}
     case = world.take(case, "record_receipt", world.in_handler, data=wrong)
-    refused(case, "J-AMOUNT", lambda: world.take(case, "match_receipt", world.in_handler))
+    refused(case, "J-AMOUNT-DIFFERS", lambda: world.take(case, "match_receipt", world.in_handler))
     case = world.take(case, "undo_receipt", world.in_handler, reason="F-05", note="登记有误")
     right = {"received_yuan": "3456.78", "bank_reference": "T1"}
     case = world.take(case, "record_receipt", world.in_handler, data=right)
@@ -517,14 +517,14 @@ def test_what_is_append_only_is_not_emptied_either(world, table):
 def test_a_posting_that_does_not_balance_is_refused_at_the_end(world):
     case = world.carry(world.accepted(), "approve_out")
     with transaction.atomic():
-        posting = LedgerTransaction.objects.create(case=case, kind="207", at=MONDAY)
+        posting = LedgerTransaction.objects.create(case=case, number=8, kind="207", at=MONDAY)
         LedgerEntry.objects.create(transaction=posting, book="fixed", area_id=world.out, amount_fen=-100)
         LedgerEntry.objects.create(transaction=posting, book="transit", area_id=world.out, amount_fen=100)
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     with pytest.raises(DatabaseError, match="does not balance"), transaction.atomic():  # noqa: PT012
-        posting = LedgerTransaction.objects.create(case=case, kind="107", at=MONDAY)
+        posting = LedgerTransaction.objects.create(case=case, number=9, kind="107", at=MONDAY)
         LedgerEntry.objects.create(transaction=posting, book="transit", area_id=world.out, amount_fen=-100)
         LedgerEntry.objects.create(transaction=posting, book="personal", area_id=world.into, amount_fen=99)
         with connection.cursor() as cursor:

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from django.db.models import Sum
 
 import transfers.actions.automatic as automatic
 from notifications.models import Letter
@@ -29,8 +30,10 @@ from transfers.models import (
     ContributionPeriod,
     Enrolment,
     IdempotencyKey,
+    LedgerEntry,
     Partner,
     Person,
+    PersonalAccount,
     Policy,
     Sheet,
     TransferCase,
@@ -115,8 +118,19 @@ def test_without_a_phone_nobody_is_written_to(db):
     assert caught.value.details["fields"].keys() == {"phone"}, "who applies is written to"
 
 
+def test_hunan_credits_the_balance_at_once_and_settles_later(db):
+    who = mover(balance_fen=12_345)
+    _answer, case = told()
+    assert (case.state, case.remittance.state, case.remittance.destination) == ("COMPLETED", "CREDITED", "instant")
+    assert PersonalAccount.objects.get(person=who, area=ZHUZHOU).balance_fen == 12_345
+    books = LedgerEntry.objects.filter(transaction__case=case).values_list("book").annotate(fen=Sum("amount_fen"))
+    assert dict(books) == {"personal": 0, "fixed": 0, "owed": 12_345, "advanced": -12_345}
+    assert problems(now=MONDAY) == []
+
+
 def test_the_balance_waits_for_the_finance_people(db):
     mover(balance_fen=12_345)
+    put_in_force(CHANGSHA, in_province_fund="move")
     _answer, case = told()
     assert (case.state, case.remittance.state, case.remittance.amount_fen) == ("RELATION_DONE", "FROZEN", 12_345)
     assert problems(now=MONDAY) == []
@@ -159,6 +173,7 @@ def test_what_does_not_start_leaves_nothing_and_says_why(db):
 
 def test_a_transfer_under_way_is_not_begun_twice(db):
     mover(balance_fen=1)
+    put_in_force(CHANGSHA, in_province_fund="move")
     told()
     assert told(event="another", outbound_area=CHANGSHA) == (Answer.UNDER_WAY, None)
 

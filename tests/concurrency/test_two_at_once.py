@@ -91,7 +91,7 @@ def test_money_is_credited_once(committed, monkeypatch):
 
 
 def test_money_without_the_lock_is_stopped_by_the_ledger_alone(committed, monkeypatch):
-    """The control: without the lock both reach the ledger, whose key (case, kind) refuses the second posting."""
+    """The control: without the lock both reach the ledger, whose key (case, number) refuses the second posting."""
     case, steps = credited(committed)
     outcomes = race(monkeypatch, case, *steps, guarded=False)
     assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [IntegrityError]
@@ -104,7 +104,7 @@ def test_money_without_lock_and_ledger_key_would_be_credited_twice(committed, mo
     case = committed.carry_from(case, "propose_remittance", "match_receipt")
     steps = [("credit_account", actor_for(committed.in_reviewer), {})] * 2
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE transfers_ledgertransaction DROP CONSTRAINT ledger_kind_once")
+        cursor.execute("ALTER TABLE transfers_ledgertransaction DROP CONSTRAINT ledger_number_once")
         cursor.execute("DROP INDEX event_one_per_move")
         cursor.execute("ALTER TABLE transfers_paper DROP CONSTRAINT paper_ordered_once")
         cursor.execute("ALTER TABLE transfers_transfercase DISABLE TRIGGER USER")
@@ -120,7 +120,7 @@ def test_money_without_lock_and_ledger_key_would_be_credited_twice(committed, mo
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE transfers_transfercase ENABLE TRIGGER USER")
             cursor.execute(
-                "ALTER TABLE transfers_ledgertransaction ADD CONSTRAINT ledger_kind_once UNIQUE (case_id, kind)"
+                "ALTER TABLE transfers_ledgertransaction ADD CONSTRAINT ledger_number_once UNIQUE (case_id, number)"
             )
             cursor.execute(
                 "ALTER TABLE transfers_paper ADD CONSTRAINT paper_ordered_once UNIQUE (case_id, version, kind)"

@@ -9,10 +9,14 @@ import pytest
 from transfers.rules import errors
 from transfers.rules.codes import (
     ALL,
+    ANSWER,
     CLARIFY,
+    DIFFERENCE,
     END,
+    LATE,
     LISTS,
     MONEY,
+    PAYOUT,
     PRECHECK,
     RETURN,
     SEND_BACK,
@@ -51,7 +55,8 @@ def test_every_reason_has_its_words_and_every_refusal_its_remedy_and_basis() -> 
         assert reason.remedy_zh
         assert reason.remedy_en
         assert reason.basis
-    lists = (PRECHECK, SUPPLEMENT, SEND_BACK, RETURN, CLARIFY, MONEY, WITHDRAWAL_REFUSED, END)
+    lists = (PRECHECK, SUPPLEMENT, SEND_BACK, RETURN, CLARIFY, MONEY, PAYOUT, LATE, DIFFERENCE, ANSWER)
+    lists += (WITHDRAWAL_REFUSED, END)
     assert sum(map(len, lists)) + 1 == len(ALL), "no code stands in two lists"
     assert all(reason is ALL[code] for reasons in LISTS.values() for code, reason in reasons.items())
 

@@ -189,7 +189,8 @@ def test_every_clock_has_its_days_and_somebody_who_hears_of_it() -> None:
         "MANUAL": 2,
     }
     for kind in ClockKind:
-        over = [rung for rung in policy.rungs(kind) if rung.days_used(policy.days(kind)) >= policy.days(kind)]
+        days = policy.days_or_none(kind) or 5  # the nation has no limit for the money
+        over = [rung for rung in policy.rungs(kind) if rung.days_used(days) >= days]
         assert over, kind
     with pytest.raises(KeyError):
         policy.days("LUNCH")

@@ -855,6 +855,7 @@ class TransferCase(models.Model):
         zh="资金另有后续，重新打开",
         en="More money follows: open again",
         side=Side.SYSTEM,
+        reasons="more_money",
         public=Named("资金另有后续，业务重新打开", "Open again: more about the money follows"),
     )
     def reopen_money(self, step: Step) -> None:

@@ -632,7 +632,7 @@ class Remittance(models.Model):
         side=Side.IN,
         roles=(Role.FINANCE,),
         note=True,
-        tone="warn",
+        tone="plain",
         public=Named("转入地核对无误，不予退回", "The inbound area has checked it and keeps it"),
     )
     def refuse_reclaim(self, step: Step) -> None:

@@ -346,6 +346,7 @@ LISTS = {
     "late": LATE,
     "difference": DIFFERENCE,
     "answer": ANSWER,
+    "more_money": {**MONEY, **LATE},
     "clarify": CLARIFY,
     "return_soft": {code: reason for code, reason in RETURN.items() if not reason.hard},
     "return_hard": {code: reason for code, reason in RETURN.items() if reason.hard},

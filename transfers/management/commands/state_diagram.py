@@ -24,6 +24,7 @@ _EYES = {
     "withdrawal_by_id": "whoever asked for the withdrawal",
     "maker_id": "whoever proposed the remittance",
     "matcher_id": "whoever matched the receipt",
+    "unmatcher_id": "whoever proposed to undo the match",
 }
 _RUNS = {Running.RUNS: "runs", Running.PAUSED: "paused"}
 HEAD = """\
