@@ -12,6 +12,7 @@ from transfers.actions import settling
 from transfers.models import LedgerEntry, LedgerTransaction, Settlement
 from transfers.rules.errors import Refusal
 from transfers.selectors.settlements import Owing, outstanding, owed_fen
+from transfers.selectors.verify import problems
 
 NEAR = "450200"
 
@@ -55,6 +56,7 @@ def test_two_funds_settle(owing):
     assert dict(books.order_by()) == {"owed": 0, "advanced": 0}
     refused("J-SETTLE-NONE", settling.propose, maker, OUT, NEAR, amount_fen=1, bank_reference="R-3")
     assert LedgerTransaction.objects.filter(kind="settle").count() == 2
+    assert [one for one in problems(now=MONDAY) if one.invariant != "swept"] == []
 
 
 def test_what_cannot_be_settled(owing):

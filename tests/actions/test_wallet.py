@@ -8,9 +8,12 @@ from django.db.models import Sum
 
 from tests.sla.days import at
 from tests.world import OUT, put_in_force
-from transfers.access import person_actor
+from transfers.access import SYSTEM, person_actor
+from transfers.actions import wallet
+from transfers.actions.door import perform_many
 from transfers.actions.wallet import move_due
 from transfers.models import CaseEvent, LedgerEntry, TransferCase
+from transfers.selectors.verify import problems
 
 OPEN = {"wallet_enabled": True, "family_sharing": True}
 SENT = at("06-10", "21:30")
@@ -33,8 +36,12 @@ def test_the_parts_go_within_the_limits(world):
     large, small = to_wallet(world, 1, 13_000_00), to_wallet(world, 2, 150)
     assert in_wallet(large) is None
     assert move_due(now=SENT - timedelta(minutes=1)) == 0, "not before it was sent"
+    # Another sweep that read the same rows moves nothing: the case has gone on.
+    read = list(wallet._parts([world.money(large), world.money(small)], SENT))
+    assert move_due(now=SENT, batch=1) == 2
+    assert [answer.code for answer in perform_many(read, "move_to_wallet", SYSTEM, now=SENT)] == ["J-STALE"] * 2
     # One part of each in a sweep, three of a balance in a day; at night none.
-    assert [move_due(now=SENT + timedelta(minutes=minute), batch=1) for minute in range(5)] == [2, 1, 1, 0, 0]
+    assert [move_due(now=SENT + timedelta(minutes=minute), batch=1) for minute in range(4)] == [1, 1, 0, 0]
     assert (world.money(small).state, world.money(small).wallet_fen) == ("IN_WALLET", 150)
     assert world.take(small, "open_supplement", world.out_handler, **SUPPLEMENT).state == "RELATION_DONE"
     assert (world.money(large).state, world.money(large).wallet_fen, in_wallet(large)) == ("TO_WALLET", 600000, 600000)
@@ -57,6 +64,9 @@ def test_the_parts_go_within_the_limits(world):
     parts = CaseEvent.objects.filter(case=large, name="move_to_wallet").order_by("version").values_list("at", flat=True)
     assert len(parts) == 7
     assert LedgerEntry.objects.filter(transaction__case=large, book="transit").aggregate(s=Sum("amount_fen"))["s"] == 0
+    assert [
+        one for one in problems(now=at("06-16", "09:00")) if one.invariant != "swept"
+    ] == []  # alarms were not swept
 
 
 SUPPLEMENT = {"reason": "L-01", "note": "补划利息", "data": {"amount_yuan": "0.31"}, "now": at("06-11", "05:00")}

@@ -12,6 +12,7 @@ from transfers.access import person_actor
 from transfers.actions.yearend import Turned, turn
 from transfers.models import CaseEvent, Clock
 from transfers.rules.errors import Refusal
+from transfers.selectors.verify import problems
 
 BEFORE, FIRST, AMID, LAST, AFTER = (at(day) for day in ("06-24", "06-25", "06-26", "06-30", "07-01"))
 SEALED = at("06-24", "10:00")
@@ -64,3 +65,4 @@ def test_a_balance_waits_for_the_settlement_and_goes_on(world):
     fixed = world.take(fixed, "approve_remittance", world.out_reviewer, now=AFTER)
     assert world.money(fixed).state == "IN_TRANSIT"
     assert remit(fixed)[0] == "stopped"
+    assert [one for one in problems(now=AFTER) if one.invariant != "swept"] == []  # alarms were not swept
