@@ -240,7 +240,7 @@ class World:
 
     def route(self, case: TransferCase) -> list[tuple[str, User, dict[str, Any]]]:
         """The steps of the standard route after acceptance, each with who takes it."""
-        receipt = {"data": {"received_yuan": "3456.78", "bank_reference": "TEST-0001"}}
+        receipt = {"data": {"received_yuan": "3456.78", "bank_reference": f"TEST-{case.pk:04d}"}}
         return [
             ("claim_out", self.out_handler, {}),
             ("prepare_sheet", self.out_handler, {}),

@@ -50,6 +50,7 @@ def test_it_is_complete(document):
     assert set(document["paths"]) == {
         "/api/v1/applications",
         "/api/v1/applications/{number}",
+        "/api/v1/applications/{number}/destination",
         "/api/v1/applications/{number}/national",
         "/api/v1/applications/{number}/resubmission",
         "/api/v1/applications/{number}/supplement",

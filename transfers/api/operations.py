@@ -168,6 +168,26 @@ def withdraw_application(request: HttpRequest, number: str) -> HttpResponse:
     return _applicant_s(request, number, lambda case: withdrawal_step(case) or "request_withdrawal", reason=True)
 
 
+@router.post(
+    "/applications/{number}/destination",
+    auth=PartnerKey(Partner.APPLY),
+    tags=["Applications"],
+    summary="Choose where the balance goes",
+    operation_id="choose_destination",
+    response={200: shapes.ApplicationOut, **problems(400, 401, 403, 404, 409, 413, 415, 422, 429)},
+    openapi_extra=body(shapes.DestinationIn),
+)
+def choose_destination(request: HttpRequest, number: str) -> HttpResponse:
+    """The person's own choice, where the area's policy leaves one (`money.choice`), until the balance is being sent."""
+    actor = partner_actor(caller(request))
+    case = find_case(actor, number=casenumber.parse(number))
+    account = ("payee_bank", "payee_account")
+    sent = bodies.fields(bodies.read(request), required=("destination",), optional=account, whole=("version",))
+    data = {name: sent[name] for name in ("destination", *account) if sent[name]}
+    perform(case, "choose_destination", actor, version=sent["version"], data=data)
+    return answer(application_of(caller(request), case.number))
+
+
 def _applicant_s(
     request: HttpRequest, number: str, step: Callable[[TransferCase], str], *, reason: bool = False
 ) -> HttpResponse:

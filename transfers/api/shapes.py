@@ -14,7 +14,8 @@ from transfers.models.labels import Bilingual
 from transfers.rules.policy import plain
 from transfers.rules.precheck import reason_told
 from transfers.selectors.applying import Applies, Between
-from transfers.selectors.progress import ClockView, MoneyView
+from transfers.selectors.expectations import Expected
+from transfers.selectors.progress import Choice, ClockView, MoneyView
 from transfers.web.levels import Detail, Line, Problem
 
 CASE_NUMBER = "JX2600000000000"
@@ -95,6 +96,26 @@ class WithdrawalIn(SupplementIn):
     reason: Literal["W-01", "W-02", "W-03"] = Field(
         description="W-01 本人撤回 · W-02 改选转入地 · W-03 单位误申请",
     )
+
+
+class DestinationIn(Schema):
+    """Where the person wants the balance to go: one of `money.choice.options`. A bank account is the person's own."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "version": 8,
+                "destination": "account",
+                "payee_bank": "测试银行南宁支行",
+                "payee_account": "6222000000000000004",
+            }
+        },
+    )
+    version: int = Field(ge=0, le=2**31 - 1, description="The version that was last read.")
+    destination: Literal["inbound", "account", "wallet"]
+    payee_bank: str = Field("", max_length=60, description="With `account` only.")
+    payee_account: str = Field("", max_length=40, description="With `account` only; its check digit is checked.")
 
 
 class LookupIn(Schema):
@@ -252,6 +273,24 @@ class MoneyStepOut(Schema):
     at: datetime | None
 
 
+class ExpectedOut(Schema):
+    """What may be expected next, by which day. `promised` by an area's rule; else measured, as `why` says."""
+
+    what: Words
+    by: date | None
+    promised: bool
+    overdue: bool
+    why: Words
+
+
+class ChoiceOut(Schema):
+    """What the person may choose, until when; `chosen` is null until they have."""
+
+    options: list[Literal["inbound", "account", "wallet"]]
+    until: datetime
+    chosen: str | None
+
+
 class MoneyOut(Schema):
     """The money line. The amount is only in a person's own look-up."""
 
@@ -259,6 +298,11 @@ class MoneyOut(Schema):
     words: Words
     steps: list[MoneyStepOut]
     settled: bool
+    to: Words | None
+    why: Words | None
+    trouble: Words | None
+    expected: ExpectedOut | None
+    choice: ChoiceOut | None
 
 
 class ApplicationOut(ListedOut):
@@ -465,6 +509,29 @@ def _money(money: MoneyView) -> dict[str, Any]:
         "words": words(money.public),
         "steps": [{**words(step.named), "at": step.at} for step in money.steps],
         "settled": money.settled,
+        "to": words(money.to) if money.to else None,
+        "why": words(money.why) if money.why else None,
+        "trouble": words(money.trouble) if money.trouble else None,
+        "expected": _expected(money.expected) if money.expected else None,
+        "choice": _choice(money.choice) if money.choice else None,
+    }
+
+
+def _expected(expected: Expected) -> dict[str, Any]:
+    return {
+        "what": words(expected.what),
+        "by": expected.by,
+        "promised": expected.promised,
+        "overdue": expected.overdue,
+        "why": words(expected.why),
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    return {
+        "options": [one.value for one in choice.options],
+        "until": choice.until,
+        "chosen": choice.chosen.value if choice.chosen else None,
     }
 
 

@@ -6,15 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.utils import timezone
+
 from accounts.mask import mask_name
 from transfers.models import MOVES, Alarm, CaseEvent, Clock, Remittance, TransferCase
 from transfers.policies import pinned_policy
 from transfers.rules.codes import ALL, Reason
+from transfers.rules.money import Destination, MoneyState
 from transfers.rules.parties import Named, Side
 from transfers.rules.policy import CLOCK_SWITCH, SWITCHES
 from transfers.rules.precheck import reason_told
-from transfers.rules.routes import ClockKind, MoneyState, State
+from transfers.rules.routes import ClockKind, State
 from transfers.rules.workdays import local_date
+from transfers.selectors.expectations import Expected, expected
 from transfers.sla.calendars import calendar_of
 from transfers.sla.clocks import policy_for
 
@@ -323,8 +327,22 @@ class MoneyStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What the person may choose: the area's own way first. `chosen` is what holds now, None until they have chosen."""
+
+    options: tuple[Destination, ...]
+    until: datetime
+    chosen: Destination | None
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyView:
-    """The money line. `amount_fen` is None until it is fixed; `known` is false before the sheet is sealed."""
+    """The money line. `amount_fen` is None until it is fixed; `known` is false before the sheet is sealed.
+
+    `why` it goes where it goes; `to` is the destination, with the last digits of a bank account; `trouble` why the bank
+    returned it or the amount is in doubt. `settled_fen`: what earlier rounds of the same line brought to their end.
+    `choice` is there while the person may choose.
+    """
 
     state: str
     internal: Named
@@ -333,31 +351,88 @@ class MoneyView:
     amount_fen: int | None
     settled: bool
     known: bool = True
+    to: Named | None = None
+    why: Named | None = None
+    expected: Expected | None = None
+    trouble: Reason | None = None
+    choice: Choice | None = None
+    round: int = 1
+    settled_fen: int = 0
+    moved_fen: int = 0
 
 
-def money_view(case: TransferCase) -> MoneyView:
+def money_view(case: TransferCase, now: datetime | None = None) -> MoneyView:
     """Where the balance stands: its own line, beside the relationship's."""
     money = Remittance.objects.filter(case=case).first()
     if money is None:
         waiting = Named("余额将在转出地复核后确定", "The balance is fixed when the outbound area has reviewed")
         return MoneyView("", waiting, waiting, (), None, False, known=False)
-    info = money.info
-    steps = (
-        MoneyStep(Named("金额锁定", "Fixed"), money.frozen_at),
+    info, state, now = money.info, MoneyState(money.state), now or timezone.now()
+    nothing = state is MoneyState.NONE
+    moves = state not in (MoneyState.NONE, MoneyState.KEPT)
+    return MoneyView(
+        state=money.state,
+        internal=Named(info.zh, info.en),
+        public=info.public,
+        steps=_money_steps(money) if moves else (),
+        amount_fen=0 if nothing else None if state is MoneyState.PENDING_SETTLE else money.amount_fen,
+        settled=info.settled,
+        to=_destination_said(money) if moves and state is not MoneyState.RELEASED else None,
+        why=_why_there(case),
+        expected=None if info.settled else expected(case, money, now),
+        trouble=ALL.get(money.trouble_reason) if state in _TROUBLED else None,
+        choice=_choice(money, now),
+        round=money.round,
+        settled_fen=money.settled_fen,
+        moved_fen=money.wallet_fen,
+    )
+
+
+_TROUBLED = (MoneyState.REMIT_FAILED, MoneyState.MISMATCH, MoneyState.RECLAIM, MoneyState.RETURNING)
+_OPENED_BY = ("approve_out", "auto_out", "keep", "await_settlement", "freeze")
+
+
+def _money_steps(money: Remittance) -> tuple[MoneyStep, ...]:
+    """The steps of the way that this balance takes."""
+    fixed = MoneyStep(Named("金额锁定", "Fixed"), money.frozen_at)
+    match Destination(money.destination):
+        case Destination.INSTANT:
+            return (fixed, MoneyStep(Named("即时入账", "Credited at once"), money.credited_at))
+        case Destination.ACCOUNT | Destination.HEIRS:
+            paid = MoneyStep(Named("银行已支付", "Paid by the bank"), money.credited_at)
+            return (fixed, MoneyStep(Named("提交银行", "Sent to the bank"), money.remitted_at), paid)
+        case Destination.WALLET:
+            moved = MoneyStep(Named("全部转入医保钱包", "All in the wallet"), money.credited_at)
+            return (fixed, MoneyStep(Named("开始分次转入", "First part"), money.remitted_at), moved)
+    return (
+        fixed,
         MoneyStep(Named("转出地划出", "Sent"), money.remitted_at),
         MoneyStep(Named("到达转入地", "Arrived"), money.received_at),
         MoneyStep(Named("匹配核对", "Matched"), money.matched_at),
         MoneyStep(Named("记入账户", "Credited"), money.credited_at),
     )
-    nothing = money.state == MoneyState.NONE
-    return MoneyView(
-        state=money.state,
-        internal=Named(info.zh, info.en),
-        public=info.public,
-        steps=() if nothing else steps,
-        amount_fen=0 if nothing else money.amount_fen,
-        settled=info.settled,
-    )
+
+
+def _destination_said(money: Remittance) -> Named:
+    named = Destination(money.destination).named
+    if not money.payee_account:
+        return named
+    tail = f"•••• {money.payee_account[-4:]}"
+    return Named(f"{named.zh}（{money.payee_bank} {tail}）", f"{named.en} ({money.payee_bank} {tail})")
+
+
+def _why_there(case: TransferCase) -> Named | None:
+    """Why the balance goes where it goes, as it was decided when the sheet was sealed."""
+    events = CaseEvent.objects.filter(case=case, name__in=_OPENED_BY, data__has_key="why").order_by("-id")
+    why = events.values_list("data__why", flat=True).first()
+    return Named(why["zh"], why["en"]) if why else None
+
+
+def _choice(money: Remittance, now: datetime) -> Choice | None:
+    if money.state not in MOVES["choose_destination"].sources or money.choose_by is None or now >= money.choose_by:
+        return None
+    chosen = Destination(money.destination) if money.chosen_at else None
+    return Choice(tuple(Destination(one) for one in money.options), money.choose_by, chosen) if money.options else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,8 +491,8 @@ PROMISED = (ClockKind.OUT, ClockKind.IN, ClockKind.SUPPLEMENT, ClockKind.RETURN)
 def public_status(case: TransferCase, now: datetime) -> PublicStatus:
     """The public status of a case at `now`. Three statements beside the case itself (areas and agencies joined)."""
     info = case.info
-    running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING).first()
-    view = clock_view(running, now) if running and running.kind in PROMISED else None
+    running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING, kind__in=PROMISED).first()
+    view = clock_view(running, now) if running else None
     # Once completed, the relationship is with the inbound side.
     with_inbound = case.acts == Side.IN or case.state == State.COMPLETED
     agency = case.inbound_agency if with_inbound else case.outbound_agency
@@ -443,7 +518,7 @@ def public_status(case: TransferCase, now: datetime) -> PublicStatus:
         returned=ALL.get(case.return_reason) if case.state == State.RETURNED else None,
         returned_note=case.return_note if case.state == State.RETURNED else "",
         ended=ALL.get(case.end_reason) if info.terminal else None,
-        money=money_view(case),
+        money=money_view(case, now),
         closed=info.terminal,
     )
 

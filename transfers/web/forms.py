@@ -8,8 +8,12 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
-from transfers.models.labels import said_later
+from transfers.models.labels import said, said_later
+from transfers.rules.bank import account_number
 from transfers.rules.codes import LISTS
+from transfers.rules.errors import Refusal
+from transfers.rules.money import Destination
+from transfers.selectors.progress import Choice
 
 MAX_FILES = 5
 
@@ -117,3 +121,45 @@ class WithdrawForm(forms.Form):
         label=_("Yes, I do not want this transfer any more."),
         error_messages={"required": _("Tick this if you mean it.")},
     )
+
+
+class DestinationForm(forms.Form):
+    """Where the person wants the balance to go; a bank account is theirs."""
+
+    version = _version()
+    destination = forms.ChoiceField(label=_("Where the balance goes"), widget=forms.RadioSelect)
+    payee_bank = forms.CharField(
+        label=_("Bank and branch"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    payee_account = forms.CharField(
+        label=_("Number of your bank account"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric", "spellcheck": "false"}),
+    )
+
+    def __init__(self, data: Any = None, *, choice: Choice, **more: Any) -> None:
+        super().__init__(data, **more)
+        field = self.fields["destination"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(one.value, said_later(one.named)) for one in choice.options]
+        field.initial = (choice.chosen or choice.options[0]).value
+        self.takes_account = Destination.ACCOUNT in choice.options
+
+    def clean(self) -> dict[str, Any]:
+        """An account is asked for, and its number checked, only where the balance is to go there."""
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("destination") != Destination.ACCOUNT:
+            return given | {"payee_bank": "", "payee_account": ""}
+        for name in ("payee_bank", "payee_account"):
+            if name not in self.errors and not given.get(name):
+                self.add_error(name, self.fields[name].error_messages["required"])
+        if given.get("payee_account"):
+            try:
+                given["payee_account"] = account_number(given["payee_account"])
+            except Refusal as error:
+                self.add_error("payee_account", said(error))
+        return given

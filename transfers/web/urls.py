@@ -14,5 +14,6 @@ urlpatterns = [
     path("papers/<int:pk>/", views.paper, name="paper"),
     path("resubmit/", views.resubmit, name="resubmit"),
     path("withdraw/", views.withdraw, name="withdraw"),
+    path("destination/", views.destination, name="destination"),
     path("leave/", views.leave, name="leave"),
 ]

@@ -18,12 +18,12 @@ from transfers.access import find_case, person_actor
 from transfers.actions import lookup, papers, perform
 from transfers.actions.attachments import provide_supplement
 from transfers.models import MOVES, TransferCase
-from transfers.rules.errors import Refusal
+from transfers.rules.errors import Refusal, refusal
 from transfers.rules.papers import PaperKind
 from transfers.rules.routes import State
 from transfers.selectors.progress import withdrawal_step
 from transfers.web import passes
-from transfers.web.forms import CodeForm, LookupForm, ResubmitForm, SupplementForm, WithdrawForm
+from transfers.web.forms import CodeForm, DestinationForm, LookupForm, ResubmitForm, SupplementForm, WithdrawForm
 from transfers.web.levels import for_the_public, look
 from transfers.web.origin import origin_of
 from transfers.web.pictures import DayBar, day_bar
@@ -221,6 +221,40 @@ def _take(request: HttpRequest, held: Held, name: str, form: Form, shown_as: str
 
 
 @private
+@sensitive_post_parameters("payee_account")
+@require_POST
+@with_pass
+def destination(request: HttpRequest, held: Held) -> HttpResponse:
+    """The person chooses where the balance goes, where a policy leaves them a choice."""
+    if not held.granted.verified:
+        return _redirect("track:status")
+    page = _page(held)
+    choice = page["detail"].money.choice
+    if choice is None:
+        return refused(
+            request, "track/status.html", page, refusal("J-NO-CHOICE", what="余额去向", what_en="Where it goes")
+        )
+    form = DestinationForm(request.POST, choice=choice)
+    if not form.is_valid():
+        return render(request, "track/status.html", {**page, "destination_form": form}, status=400)
+    given = {name: form.cleaned_data[name] for name in ("destination", "payee_bank", "payee_account")}
+    actor = person_actor(held.case)
+    try:
+        perform(
+            held.case,
+            "choose_destination",
+            actor,
+            version=form.cleaned_data["version"],
+            data={name: value for name, value in given.items() if value},
+            now=timezone.now(),
+        )
+    except Refusal as error:
+        fresh = Held(held.granted, find_case(actor, pk=held.case.pk))
+        return refused(request, "track/status.html", _page(fresh), error)
+    return _redirect("track:status", "#money")
+
+
+@private
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     """Forget what was proved: for a browser that other people use, too."""
@@ -249,6 +283,9 @@ def _page(held: Held, *, note: str = "") -> dict[str, Any]:
             page["supplement_form"] = SupplementForm(initial=shown)
         if held.case.state in MOVES["resubmit"].sources:
             page["resubmit_form"] = ResubmitForm(initial=shown)
+        if detail.money.choice:
+            version = {"version": held.case.version}
+            page["destination_form"] = DestinationForm(choice=detail.money.choice, initial=version)
         if withdrawal_step(held.case):
             page["withdraw_form"] = WithdrawForm(initial={"version": held.case.version})
     return page
