@@ -36,6 +36,7 @@ from transfers.rules.parties import Named, Role
 from transfers.rules.routes import State
 from transfers.rules.workdays import ZONE, CalendarRangeError, local_date
 from transfers.selectors.console import area_names
+from transfers.selectors.settlements import outstanding
 from transfers.sla.calendars import calendar_for
 
 LOOKERS = (Role.SUPERVISOR, Role.HEAD, Role.AUDITOR)
@@ -256,7 +257,7 @@ class Day:
 
 
 def day_of(agency: Agency, user: int | None, now: datetime) -> Day:
-    """What waits at the agency for this person, in eight statements however much it is."""
+    """What waits at the agency for this person, in a few statements however much it is."""
     money = _held_by(agency.pk).aggregate(
         **{f"{shelf.code}_n": Count("pk", filter=shelf.pick(user, now)) for shelf in SHELVES},
         **{f"{shelf.code}_fen": Sum("amount_fen", filter=shelf.pick(user, now), default=0) for shelf in SHELVES},
@@ -294,9 +295,24 @@ def day_of(agency: Agency, user: int | None, now: datetime) -> Day:
     if results:
         named = Named("回执未能办理", "Results with a problem")
         tiles.append(Tile("results", named, results, None, "files", {}, "alarm"))
+    tiles += _settling(agency, user)
     pairs, more = _pairs(agency)
     unfinished = list(BankFile.objects.filter(agency=agency, finished_at__isnull=True)[:5])
     return Day(tiles, pairs, more, _bands(agency, by_day, now), unfinished)
+
+
+def _settling(agency: Agency, user: int | None) -> list[Tile]:
+    """What the agency's fund owes for what was credited at once, and what of it waits for this person's approval."""
+    owing = [one for one in outstanding([agency.area_id]) if one.outbound == agency.area_id]
+    if not owing:
+        return []
+    fen = sum(one.amount_fen for one in owing)
+    tiles = [Tile("owed", Named("待清算地区", "Areas to settle with"), len(owing), fen, "books", tone="plain")]
+    to_judge = [one.proposed for one in owing if one.proposed is not None and one.proposed.made_by_id != user]
+    if to_judge:
+        total = sum(one.amount_fen for one in to_judge)
+        tiles.append(Tile("settlements", Named("待复核清算", "Settlements to approve"), len(to_judge), total, "books"))
+    return tiles
 
 
 def _tile(shelf: Shelf, money: Mapping[str, int]) -> Tile:

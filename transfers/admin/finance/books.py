@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from transfers.actions import settling
 from transfers.actions.disclosure import record_export
 from transfers.admin.finance.frame import Here, here_of, show
 from transfers.admin.finance.payments import as_file
 from transfers.models import Reconciliation
 from transfers.places import has_area
+from transfers.rules.errors import Refusal, refusal
 from transfers.rules.money import Book
 from transfers.rules.parties import Named
 from transfers.rules.workdays import local_date
 from transfers.selectors import reconciliation
 from transfers.selectors.console import area_names
 from transfers.selectors.reconciliation import PairDay
+from transfers.selectors.settlements import Owing, outstanding
 
 MAIN = 9
 """The columns that make up the equation; the others stand in a table of their own."""
 SHOWN = 500
+_YUAN = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,2})?")
 BOOKS = {
     Book.PERSONAL: Named("个人账户", "personal account"),
     Book.FIXED: Named("锁定", "fixed"),
@@ -38,9 +46,22 @@ BOOKS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What one fund owes another, and what the actor may do about it."""
+
+    owing: Owing
+    way: str
+    may_propose: bool
+    may_decide: bool
+
+
 def books_view(request: HttpRequest) -> HttpResponse:
     """Every pair in which the agency's area has part."""
-    here = here_of(request)
+    return _show(request, here_of(request))
+
+
+def _show(request: HttpRequest, here: Here, error: Refusal | None = None) -> HttpResponse:
     day = _day(request)
     rows = _table(here, day)
     names = area_names()
@@ -58,11 +79,67 @@ def books_view(request: HttpRequest) -> HttpResponse:
         "totals": [_cells(reconciliation.total(rows), part) for part in (columns[:MAIN], columns[MAIN:])],
         "gaps": [(row, _way(row, names)) for row in rows if row.gap_fen],
         "rows": rows,
+        "refusal": error,
         "run": run,
+        "settlements": _settlements(here),
         "differences": [one for one in run.differences if _ours(here, one)] if run else [],
     }
     title = _("Reconciliation of %(day)s") % {"day": day.isoformat()}
-    return show(request, here, "books", context, title=title, tab="books")
+    status = error.http_status if error else 200
+    return show(request, here, "books", context, title=title, tab="books", status=status)
+
+
+def settle_view(request: HttpRequest) -> HttpResponse:
+    """Record that the fund has paid another for what was credited at once; or decide on what a colleague recorded."""
+    here = here_of(request)
+    given = request.POST.get("settlement", "")
+    try:
+        if given.isascii() and given.isdigit() and len(given) < 19:
+            if "refuse" in request.POST:
+                settling.refuse(here.actor, int(given), note=request.POST.get("note", ""))
+                messages.success(request, _("The settlement was refused."))
+            else:
+                settling.approve(here.actor, int(given))
+                messages.success(request, _("The settlement is posted."))
+        else:
+            settling.propose(
+                here.actor,
+                here.agency.area_id,
+                request.POST.get("in", ""),
+                amount_fen=_fen(request.POST.get("amount", "")),
+                bank_reference=request.POST.get("bank_reference", ""),
+                note=request.POST.get("note", ""),
+            )
+            messages.success(request, _("Recorded. Somebody else must approve it."))
+    except Refusal as error:
+        return _show(request, here, error)
+    return HttpResponseRedirect(here.address("books"))
+
+
+def _settlements(here: Here) -> list[Settled]:
+    """What is owed between the agency's area and others for what was credited at once."""
+    names = area_names()
+    area, user = here.agency.area_id, here.actor.user_id
+    return [
+        Settled(
+            owing=one,
+            way=f"{names.get(one.outbound, one.outbound)} → {names.get(one.inbound, one.inbound)}",
+            may_propose=here.does and one.outbound == area and one.proposed is None,
+            may_decide=here.does
+            and one.outbound == area
+            and one.proposed is not None
+            and one.proposed.made_by_id != user,
+        )
+        for one in outstanding([area])
+    ]
+
+
+def _fen(text: str) -> int:
+    """Yuan as they were typed, in fen."""
+    plain = text.strip().replace(",", "")
+    if not _YUAN.fullmatch(plain):
+        raise refusal("J-FIELD", field="清算金额", problem="请填写金额，如 1234.56", problem_en="write it like 1234.56")
+    return int(Decimal(plain) * 100)
 
 
 def entries_view(request: HttpRequest) -> HttpResponse:

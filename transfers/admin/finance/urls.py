@@ -30,5 +30,6 @@ def patterns(view: Callable[[Any], Any]) -> list[URLPattern]:
         path("accounts/<int:pk>/", view(require_POST(accounts.account_view)), name=name("account")),
         path("books/", view(books.books_view), name=name("books")),
         path("books/entries/", view(books.entries_view), name=name("entries")),
+        path("books/settle/", view(require_POST(books.settle_view)), name=name("settle")),
         path("books/export/", view(require_POST(books.export_view)), name=name("export")),
     ]
