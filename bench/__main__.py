@@ -30,9 +30,10 @@ NAMES = {
     "W3": "the public look-up over HTTP",
     "W6": "n working days from a date",
     "W8": "an amended calendar; by name only",
+    "W9": "a statement of the bank; by name only",
 }
-ALSO = {"RECOMPUTE": "W8"}
-BY_NAME_ONLY = {"W8"}
+ALSO = {"RECOMPUTE": "W8", "STATEMENTS": "W9"}
+BY_NAME_ONLY = {"W8", "W9"}
 WITHOUT_CASES = {"W6"}
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
@@ -42,15 +43,20 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "W3": {"seconds": 1.2, "questions": 8_000},
         "W6": {"calls": 50_000, "calls_of_slow_peers": 400},
         "W8": {"clocks_of_slow_peer": 400},
+        "W9": {},
     },
 }
-EXAMPLES = "With no name, all but the last are run. Names: " + ", ".join(
+EXAMPLES = "With no name, all but the last two are run. Names: " + ", ".join(
     f"{name} ({what})" for name, what in NAMES.items()
 )
 
 
 def main(words: Sequence[str]) -> int:
     """Run what was asked for; 0 when every contender could be measured, 1 otherwise."""
+    if words[:1] == ["month"]:
+        from bench.month.command import main as month
+
+        return month(words[1:])
     asked = _arguments(words)
     os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
     os.environ.update(DEBUG="false", DEMO="false", HTTPS="false", TRUSTED_PROXIES="1")
@@ -105,7 +111,7 @@ def _run(asked: argparse.Namespace) -> int:
     sizes = {name: {**size, "rounds": asked.rounds} for name, size in SIZES[asked.size].items()}
     results: list[Result] = []
     with _cases(sizes["cases"], progress) if set(names) - WITHOUT_CASES else _no_cases() as cases:
-        from bench import lookup, moves, recompute, sweep, workdays
+        from bench import lookup, moves, recompute, statements, sweep, workdays
         from bench.machine import machine, server, versions
 
         benchmarks: dict[str, Callable[..., AbstractContextManager[Benchmark]]] = {
@@ -114,6 +120,7 @@ def _run(asked: argparse.Namespace) -> int:
             "W3": lookup.benchmark,
             "W6": workdays.benchmark,
             "W8": recompute.benchmark,
+            "W9": statements.benchmark,
         }
         report: dict[str, Any] = {
             "made": datetime.now(UTC).isoformat(timespec="seconds"),

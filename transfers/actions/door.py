@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
@@ -20,7 +22,7 @@ from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
 from transfers.actions.effects import EFFECTS, Context, Effect
 from transfers.documents.papers.ordering import order
 from transfers.models import MOVES, CaseEvent, Clock, Remittance, TransferCase
-from transfers.models.guards import write_changes
+from transfers.models.guards import stored, write_changes, write_new
 from transfers.models.moves import Declared, Field, Move, Step
 from transfers.places import furnish
 from transfers.rules.bank import account_number
@@ -229,7 +231,11 @@ class _Wave:
     def write(self) -> None:
         """Write them: one statement for all rows that change in the same columns, one for the events."""
         write_changes(self.rows)
-        CaseEvent.objects.bulk_create(self.events)
+        if len(self.events) == 1:
+            self.events[0].save(force_insert=True)
+        else:
+            fields = [field for field in CaseEvent._meta.concrete_fields if not field.primary_key]
+            write_new(CaseEvent, [f.attname for f in fields], (stored(event, fields) for event in self.events))
         for function, arguments in self.writes.items():
             function(arguments)
 
@@ -384,7 +390,13 @@ class _Course:
 
 
 def _columns(row: Any) -> dict[str, Any]:
-    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    values = vars(row)
+    return {name: values[name] for name in _names(row._meta.label)}
+
+
+@cache
+def _names(label: str) -> tuple[str, ...]:
+    return tuple(field.attname for field in apps.get_model(label)._meta.concrete_fields)
 
 
 def _may_have_money(case: TransferCase) -> bool:

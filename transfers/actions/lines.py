@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from transfers.access import Actor
 from transfers.models import Allocation, BankAccount, Payment, Remittance, StatementLine, TransferCase
+from transfers.models.guards import write_new
 from transfers.places import agency_with
 from transfers.rules.bank import LineState, PaymentKind
 from transfers.rules.errors import refusal
@@ -94,16 +95,10 @@ def allocate(parts: list[Part]) -> None:
             """,
             [Waits.MORE.value, list(wanted), list(wanted.values())],
         )
-    Allocation.objects.bulk_create(
-        Allocation(
-            line_id=part.line,
-            case_id=part.case,
-            amount_fen=part.amount_fen,
-            score=part.score,
-            made_by_id=part.made_by,
-            made_at=part.at,
-        )
-        for part in parts
+    write_new(
+        Allocation,
+        ("line_id", "case_id", "amount_fen", "score", "made_by_id", "made_at"),
+        [(part.line, part.case, part.amount_fen, part.score, part.made_by, part.at) for part in parts],
     )
 
 

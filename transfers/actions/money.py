@@ -9,11 +9,16 @@ from datetime import datetime
 from transfers.actions import payments
 from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.models import LedgerEntry, LedgerTransaction, Remittance, TransferCase
+from transfers.models.guards import keys_for, write_new
 from transfers.registry import answering, registry_for
 from transfers.rules.bank import PaymentState
 from transfers.rules.errors import refusal
 from transfers.rules.money import Book, Destination, MoneyState
+from transfers.rules.parties import Side
 from transfers.rules.routes import State
+from transfers.rules.workdays import due_instant, local_date
+from transfers.sla.calendars import calendar_for
+from transfers.sla.clocks import policy_of
 
 Line = tuple[Book, str, str | None, int]  # book, area, counter area, fen
 
@@ -36,14 +41,21 @@ def posting(money: Remittance, kind: str, lines: Iterable[Line], *, at: datetime
 
 
 def post_all(postings: list[Posting]) -> None:
-    """Write postings, in two statements however many."""
-    made = LedgerTransaction.objects.bulk_create(
-        LedgerTransaction(case_id=p.money.case_id, number=p.number, kind=p.kind, at=p.at) for p in postings
+    """Write postings, in three statements however many."""
+    keys = keys_for(LedgerTransaction, len(postings))
+    write_new(
+        LedgerTransaction,
+        ("id", "case_id", "number", "kind", "at"),
+        [(key, p.money.case_id, p.number, p.kind, p.at) for key, p in zip(keys, postings, strict=True)],
     )
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(transaction=row, book=book.value, area_id=area, counter_area_id=counter, amount_fen=fen)
-        for row, p in zip(made, postings, strict=True)
-        for book, area, counter, fen in p.lines
+    write_new(
+        LedgerEntry,
+        ("transaction_id", "book", "area_id", "counter_area_id", "amount_fen"),
+        [
+            (key, book.value, area, counter, fen)
+            for key, p in zip(keys, postings, strict=True)
+            for book, area, counter, fen in p.lines
+        ],
     )
 
 
@@ -107,7 +119,16 @@ def settle(context: Context) -> Effect:
     amount = balance + interest
     at_once = context.money.destination == Destination.INSTANT and case.state == State.RELATION_DONE and amount
     then = (Next("credit_at_once"),) if at_once else () if amount else _finish(case)
-    return Effect(fill={"amount_fen": amount}, then=then, writes=tuple((post_all, p) for p in writes))
+    fill = {"amount_fen": amount, "choose_by": choose_by(case, now=context.step.now) if context.money.options else None}
+    return Effect(fill=fill, then=then, writes=tuple((post_all, p) for p in writes))
+
+
+def choose_by(case: TransferCase, *, now: datetime) -> datetime:
+    """Until when the person may choose where a balance goes that is fixed now."""
+    policy = policy_of(case, Side.OUT)
+    return due_instant(
+        calendar_for(case.outbound_area_id).add(local_date(now), policy.choice_days), policy.close_of_business
+    )
 
 
 @effect("release")
@@ -172,6 +193,10 @@ def propose_remittance(context: Context) -> Effect:
         raise refusal("J-CHOICE-OPEN")
     if money.destination == Destination.WALLET:
         return Effect()
+    if money.destination == Destination.INSTANT:
+        if money.state == MoneyState.FROZEN and money.round == 1:
+            raise refusal("J-NO-PAYMENT")  # it is credited at once when the relationship is there
+        money.destination = Destination.INBOUND.value  # what came back, or follows, is sent by a bank
     return Effect(writes=((payments.write, payments.ready(context.case, money, made_by=context.staff_id, now=now)),))
 
 

@@ -39,7 +39,8 @@ CHUNK = 1000
 AGAIN_DAYS = 30
 """For how many days a line is looked at again that came before what it belongs to."""
 TRIES = 3
-_LOCK = 0x4A58_4D41  # "JXMA": one chunk of an agency at a time
+_LOCK = 0x4A58_4D41  # "JXMA": one at a time takes in a file of an agency, or looks again
+_BLOCK = 0x4A58_4D42  # "JXMB": one at a time works on a block of lines
 Tell = Callable[[str, int, int], None]
 """Hears of progress: what is being done, how many lines of how many."""
 
@@ -211,15 +212,33 @@ def _take_turns(agency: int) -> None:
 
 
 def match_new(agency: int, *, now: datetime | None = None, tell: Tell | None = None) -> Matched:
-    """Work through all lines of an agency that nobody has looked at, then look again at those that came early."""
+    """Work through all lines of an agency that nobody has looked at, then look again at those that came early.
+
+    Several may run at once: each takes blocks of lines that no other is working on.
+    """
     now, tell, run = now or timezone.now(), tell or _silent, Matched()
     work = _Work(agency, now, run)
-    todo = StatementLine.objects.filter(agency=agency, state=LineState.NEW.value).count()
-    while work.chunk(_new(agency)):
-        tell("match", min(run.seen, todo), todo)
+    new = StatementLine.objects.filter(agency=agency, state=LineState.NEW.value)
+    todo, wait = new.count(), False
+    while blocks := _blocks(agency):
+        seen = run.seen
+        for block in blocks:
+            work.block(block, wait=wait)
+            tell("match", min(run.seen, todo), todo)
+        wait = run.seen == seen  # all that is left is in other hands: after them it is looked at once more
     if todo:
         look_again(agency, now=now, run=run)
     return run
+
+
+def _blocks(agency: int) -> list[int]:
+    """Where the lines are that nobody has looked at: a block is a thousand keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT id / %s FROM transfers_statementline WHERE agency_id = %s AND state = 'new' ORDER BY 1",
+            [CHUNK, agency],
+        )
+        return [block for (block,) in cursor.fetchall()]
 
 
 def look_again(agency: int, *, now: datetime | None = None, run: Matched | None = None) -> Matched:
@@ -243,11 +262,6 @@ def agencies_waiting(*, now: datetime) -> list[int]:
             [[waits.value for waits in matching.AGAIN], now - timedelta(days=AGAIN_DAYS)],
         )
         return [agency for (agency,) in cursor.fetchall()]
-
-
-def _new(agency: int) -> Callable[[], list[int]]:
-    lines = StatementLine.objects.filter(agency=agency, state=LineState.NEW.value)
-    return lambda: list(lines.order_by("booked_at", "pk").values_list("pk", flat=True)[:CHUNK])
 
 
 def _queued(agency: int, after: int, now: datetime) -> list[int]:
@@ -323,27 +337,43 @@ class _Work:
         self.tries: dict[int, int] = defaultdict(int)
         self.taken = 0
 
-    def chunk(self, which: Callable[[], list[int]] | Sequence[int]) -> bool:
-        """Work on some lines in one transaction; whether there were any. What could not be settled stays as it was."""
+    def block(self, block: int, *, wait: bool) -> None:
+        """Work on the new lines of a block, unless somebody else does; or after them."""
+        take = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+
+        def rows() -> list[_Row]:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT {take}(%s, %s)", [_BLOCK, block % 2**31])  # nosec B608 - one of two names
+                if cursor.fetchone() == (False,):
+                    return []
+            return self._rows(state=LineState.NEW.value, pk__gte=block * CHUNK, pk__lt=(block + 1) * CHUNK)
+
+        self._work_on(rows)
+
+    def chunk(self, pks: Sequence[int]) -> None:
+        """Look again at queued lines."""
+
+        def rows() -> list[_Row]:
+            _take_turns(self.agency)
+            return self._rows(state=LineState.QUEUED.value, pk__in=pks)
+
+        self._work_on(rows)
+
+    def _work_on(self, rows: Callable[[], list[_Row]]) -> None:
+        """Settle lines in one transaction. What could not be settled now stays as it was."""
         try:
             with transaction.atomic():
-                _take_turns(self.agency)
-                rows = self._rows(which() if callable(which) else which)
-                if rows:
-                    self._settle(rows)
+                if found := rows():
+                    self._settle(found)
         except Refusal as error:
             # Somebody took one of these lines meanwhile: what is left is read anew.
             log.info("lines_taken_meanwhile", agency=self.agency, code=error.code)
             self.taken += 1
             if self.taken > TRIES:
                 raise
-            return True
-        return bool(rows)
 
-    def _rows(self, pks: Sequence[int]) -> list[_Row]:
-        found = StatementLine.objects.filter(
-            pk__in=pks, state__in=[LineState.NEW.value, LineState.QUEUED.value]
-        ).values_list(
+    def _rows(self, **which: Any) -> list[_Row]:
+        found = StatementLine.objects.filter(agency=self.agency, **which).values_list(
             *("pk", "payer_name", "remark", "amount_fen", "allocated_fen", "returned_fen", "booked_at"),
             *("bank_reference", "state", "reason", "file_id"),
         )
@@ -518,11 +548,10 @@ class _Work:
     def parts(self) -> None:
         """Match the lines that carry one case number and together make up what is outstanding."""
         since = self.now - timedelta(days=AGAIN_DAYS)
-        lines = StatementLine.objects.filter(agency=self.agency, state=LineState.QUEUED.value, booked_at__gt=since)
         try:
             with transaction.atomic():
                 _take_turns(self.agency)
-                rows = self._rows(list(lines.filter(reason=Waits.LESS.value).values_list("pk", flat=True)))
+                rows = self._rows(state=LineState.QUEUED.value, reason=Waits.LESS.value, booked_at__gt=since)
                 numbers = sorted({number for row in rows for number in matching.read(row.line.remark).numbers})
                 whole = matching.parts([row.line for row in rows], self._find(_BY_NUMBER, [numbers]))
                 waves: dict[int, list[_Match]] = defaultdict(list)

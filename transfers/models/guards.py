@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import pgtrigger
-from django.db import connection, models
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, connections, models
 
 M = TypeVar("M", bound=models.Model)
 
@@ -37,15 +38,50 @@ def write_changes(rows: Iterable[tuple[models.Model, Sequence[str]]]) -> None:
     for (model, columns), group in alike.items():
         by_name = {field.attname: field for field in model._meta.concrete_fields}
         fields = [by_name[name] for name in columns]
-        key = model._meta.pk
-        assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
-        sql = f'UPDATE "{model._meta.db_table}" SET {assignments} WHERE "{key.column}" = %s'  # nosec B608 - our columns
-        values = [[*(f.get_db_prep_save(getattr(row, f.attname), connection) for f in fields), row.pk] for row in group]
+        key, table = model._meta.pk, model._meta.db_table
         with connection.cursor() as cursor:
-            if len(values) == 1:
-                cursor.execute(sql, values[0])
+            if len(group) == 1 or any(isinstance(field, ArrayField | models.JSONField) for field in fields):
+                assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
+                sql = f'UPDATE "{table}" SET {assignments} WHERE "{key.column}" = %s'  # nosec B608 - our columns
+                # One round trip; these columns cannot be unnested.
+                cursor.executemany(sql, [[*stored(row, fields), row.pk] for row in group])
             else:
-                cursor.executemany(sql, values)  # one round trip
+                assignments = ", ".join(f'"{field.column}" = v."{field.column}"' for field in fields)
+                names = ", ".join(f'"{field.column}"' for field in (*fields, key))
+                arrays = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in (*fields, key))
+                cursor.execute(
+                    f'UPDATE "{table}" t SET {assignments} FROM unnest({arrays}) AS v({names})'  # nosec B608
+                    f' WHERE t."{key.column}" = v."{key.column}"',
+                    [list(values) for values in zip(*(stored(row, (*fields, key)) for row in group), strict=True)],
+                )
+
+
+def write_new(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write new rows by COPY: the named columns (attnames) as they are stored. For `transfers.actions`."""
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    names = ", ".join(f'"{by_name[name].column}"' for name in columns)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f'COPY "{model._meta.db_table}" ({names}) FROM STDIN') as copy,  # nosec B608 - our columns
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def keys_for(model: type[models.Model], count: int) -> list[int]:
+    """So many new primary keys, for rows that others name before they are written."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [model._meta.db_table, count],
+        )
+        return [key for (key,) in cursor.fetchall()]
+
+
+def stored(row: models.Model, fields: Iterable[models.Field[Any, Any]]) -> list[Any]:
+    """These fields of a row as the database stores them."""
+    database = connections[connection.alias]  # the proxy costs more than the work, field by field
+    return [field.get_db_prep_save(getattr(row, field.attname), database) for field in fields]
 
 
 def append_only(name: str) -> pgtrigger.Trigger:
