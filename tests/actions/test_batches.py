@@ -149,6 +149,13 @@ def test_a_batch_with_nothing_left_changes_nothing(world: World, agency: int, ma
     refused("J-BATCH-DONE", approve_batch, checker, batch.pk)
     again = make_batch(checker, agency, cases=[case.pk], now=MONDAY).batch
     assert approve_batch(maker, again.pk, now=MONDAY).batch.sequence == 1  # the numbers have no gap
+
+    # A case that ends meanwhile takes its payment along.
+    other = world.carry(world.accepted(2), "approve_out")
+    batch = make_batch(maker, agency, cases=[other.pk], now=MONDAY).batch
+    world.take(other, "terminate", world.in_lead, reason="W-04", note="已去世")
+    assert "付款均已撤出" in refused("J-BATCH-EMPTY", approve_batch, checker, batch.pk).zh
+
     refused("J-BATCH-SIZE", make_batch, maker, agency)
     refused("J-BATCH-SIZE", make_batch, maker, agency, cases=list(range(1001)))
 

@@ -274,9 +274,11 @@ def _empty(left_out: Sequence[LeftOut]) -> Refusal:
     """Nothing can go: the first reasons in words, all of them as data."""
     first = left_out[:SAID]
     more = len(left_out) - len(first)
+    zh = "；".join(f"{left.label}：{left.why.zh}" for left in first) or "付款均已撤出"
+    en = "; ".join(f"{left.label}: {left.why.en}" for left in first) or "all payments have been taken out"
     return refusal(
         "J-BATCH-EMPTY",
-        reasons="；".join(f"{left.label}：{left.why.zh}" for left in first) + (f"；另有{more}笔" if more else ""),
-        reasons_en="; ".join(f"{left.label}: {left.why.en}" for left in first) + (f"; and {more} more" if more else ""),
+        reasons=zh + (f"；另有{more}笔" if more else ""),
+        reasons_en=en + (f"; and {more} more" if more else ""),
         problems=[{"case": left.case, "payment": left.payment, **left.why.told} for left in left_out],
     )
