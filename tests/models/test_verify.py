@@ -104,13 +104,29 @@ CONTROLS = [
     ("numbers", "ACCEPTED", f"UPDATE {CASE} SET number = 'JX0000000000001' WHERE id = %s", ()),
     ("ledger", "MATCHED", "UPDATE transfers_ledgerentry SET amount_fen = amount_fen + 1 WHERE book = 'transit' AND "
      "transaction_id = (SELECT id FROM transfers_ledgertransaction WHERE case_id = %s AND kind = '207')",
-     ("conservation",)),
-    ("conservation", "MATCHED", "UPDATE transfers_remittance SET amount_fen = amount_fen + 1 WHERE case_id = %s", ()),
-    ("conservation", "IN_TRANSIT", "DELETE FROM transfers_ledgerentry WHERE transaction_id = (SELECT id FROM "
+     ("books", "conservation")),
+    ("books", "MATCHED", "UPDATE transfers_remittance SET amount_fen = amount_fen + 1 WHERE case_id = %s",
+     ("payments",)),
+    ("books", "IN_TRANSIT", "DELETE FROM transfers_ledgerentry WHERE transaction_id = (SELECT id FROM "
      "transfers_ledgertransaction WHERE case_id = %s AND kind = '207')", ("ledger",)),
+    ("books", "IN_TRANSIT", "UPDATE transfers_ledgerentry SET counter_area_id = '440100' WHERE book = 'transit' AND "
+     "transaction_id = (SELECT id FROM transfers_ledgertransaction WHERE case_id = %s AND kind = '207')", ()),
+    ("conservation", "IN_TRANSIT", "UPDATE transfers_ledgertransaction SET kind = 'fix' WHERE case_id = %s "
+     "AND kind = '207'", ()),
+    ("conservation", "MATCHED", "UPDATE transfers_ledgertransaction SET number = 9 WHERE case_id = %s AND kind = '207'",
+     ()),
+    ("payments", "IN_TRANSIT", "UPDATE transfers_payment SET state = 'ready' WHERE case_id = %s", ()),
+    ("payments", "IN_TRANSIT", "UPDATE transfers_payment SET batch_id = NULL WHERE case_id = %s", ()),
+    ("payments", "IN_TRANSIT", "UPDATE transfers_paymentbatch SET sequence = sequence + 1 WHERE id = (SELECT batch_id "
+     "FROM transfers_payment WHERE case_id = %s)", ()),
+    ("lines", "MATCHED", "DELETE FROM transfers_allocation WHERE case_id = %s", ()),
+    ("lines", "MATCHED", "UPDATE transfers_statementline SET agency_id = c.outbound_agency_id FROM "
+     f"{CASE} c WHERE c.id = %s", ()),
+    ("money_clocks", "RELATION_DONE", "UPDATE transfers_resolvedpolicy SET values = "
+     f"values || '{{\"fund_remit_days\": 5}}' WHERE id = (SELECT outbound_policy_id FROM {CASE} WHERE id = %s)", ()),
     ("settled", "COMPLETED", "UPDATE transfers_remittance SET state = 'MATCHED' WHERE case_id = %s",
-     ("events", "conservation")),
-    ("settled", "COMPLETED", "DELETE FROM transfers_remittance WHERE case_id = %s", ("events", "conservation")),
+     ("events", "books")),
+    ("settled", "COMPLETED", "DELETE FROM transfers_remittance WHERE case_id = %s", ("events", "books")),
     ("zeroed", "INFO_SENT", "UPDATE transfers_personalaccount SET status = 'normal', balance_fen = 345678 WHERE "
      f"person_id = (SELECT person_id FROM {CASE} WHERE id = %s)", ()),
 ]  # fmt: skip
@@ -190,12 +206,12 @@ ODD = [
     ("four_eyes", "corrected", f"UPDATE {EVENT} e SET actor_id = m.actor_id FROM {EVENT} m WHERE e.case_id = %s "
      "AND m.case_id = e.case_id AND e.name = 'approve_correction' AND m.name = 'prepare_correction'", ()),
     ("sheets", "corrected", "DELETE FROM transfers_sheet WHERE case_id = %s AND version = 1", ()),
-    ("conservation", "RELEASED", "DELETE FROM transfers_ledgerentry WHERE transaction_id = (SELECT id FROM "
+    ("books", "RELEASED", "DELETE FROM transfers_ledgerentry WHERE transaction_id = (SELECT id FROM "
      "transfers_ledgertransaction WHERE case_id = %s AND kind = 'release')", ("ledger",)),
-    ("conservation", "KEPT", "UPDATE transfers_remittance SET state = 'CREDITED' WHERE case_id = %s",
-     ("events", "zeroed")),
+    ("books", "KEPT", "UPDATE transfers_remittance SET state = 'CREDITED' WHERE case_id = %s",
+     ("events", "zeroed", "payments")),
     ("settled", "RELEASED", "UPDATE transfers_remittance SET state = 'FROZEN' WHERE case_id = %s",
-     ("events", "conservation", "zeroed")),
+     ("events", "books", "zeroed")),
 ]  # fmt: skip
 
 
@@ -233,6 +249,94 @@ def test_a_handler_in_the_place_of_the_reviewer_is_found(world):
         without=((CASE, "case_out_four_eyes"),),
     )
     assert found == {"four_eyes"}
+
+
+def test_a_maker_who_approves_the_batch_is_found(world):
+    case = honest(world, "IN_TRANSIT")
+    found = broken(
+        "UPDATE transfers_paymentbatch SET approved_by_id = made_by_id WHERE id = "
+        "(SELECT batch_id FROM transfers_payment WHERE case_id = %s)",
+        case.pk,
+        without=(("transfers_paymentbatch", "paymentbatch_four_eyes"),),
+    )
+    assert found == {"four_eyes"}
+
+
+def money_routes(world: World) -> dict[str, TransferCase]:
+    """One case each at rest on an odd route of the money, by the state of its money; both areas have limits for it."""
+    edition = {"version": 90, "valid_from": "2026-01-01", "document_number": "测试", "published_at": MONDAY}
+    Policy.objects.create(area_id="450100", values={"fund_remit_days": 5, "payout_cases": ["enlisted"]}, **edition)
+    hangzhou = Policy.objects.get(area="330100")
+    hangzhou.values["fund_credit_days"] = 2
+    hangzhou.save()
+    memory.forget()
+    take, out, out_two, into, in_two = (
+        *(world.take, world.out_handler, world.out_reviewer),
+        *(world.in_handler, world.in_reviewer),
+    )
+    because = {"reason": "F-03", "note": "请看通知"}
+
+    def sent(serial: int) -> TransferCase:
+        return world.carry(world.accepted(serial), "approve_remittance")
+
+    def written(serial: int, yuan: str = "3456.78") -> TransferCase:
+        receipt = {"received_yuan": yuan, "bank_reference": f"TEST-{serial:04d}"}
+        return take(sent(serial), "record_receipt", into, data=receipt)
+
+    cases = {"FROZEN": world.carry(world.accepted(1), "approve_in"), "IN_TRANSIT": sent(2), "RECEIVED": written(3)}
+    cases["REMIT_FAILED"] = take(sent(4), "return_remittance", out, **because)
+    cases["MISMATCH"] = take(written(5, "1000"), "raise_difference", into, reason="D-01", note="少了")
+    matched = take(written(6), "match_receipt", into)
+    cases["UNMATCH_REVIEW"] = take(matched, "propose_unmatch", into, **because)
+    matched = take(take(written(7), "match_receipt", into), "propose_unmatch", into, **because)
+    cases["unmatched"] = take(matched, "approve_unmatch", in_two, **because)
+    cases["RECLAIM"] = take(sent(8), "request_reclaim", out, **because)
+    credited = take(take(written(9), "match_receipt", into), "credit_account", in_two)
+    again = take(credited, "request_reclaim", out, **because)
+    back = {"note": "已退", "data": {"bank_reference": "BACK-1"}}
+    cases["RETURNING"] = take(again, "grant_reclaim", into, **back)
+    part = take(written(10, "1000"), "raise_difference", into, reason="D-01", note="少了")
+    part = take(take(part, "request_reclaim", out, **because), "grant_reclaim", into, **back)
+    failed = take(part, "confirm_return", out, **because)
+    again = take(take(failed, "propose_remittance", out), "approve_remittance", out_two)
+    cases["sent again"] = again
+    credited = take(take(written(11), "match_receipt", into), "credit_account", in_two)
+    late = take(credited, "open_supplement", out, reason="L-01", note="利息", data={"amount_yuan": "1.23"})
+    assert (late.state, world.money(late).state) == ("RELATION_DONE", "FROZEN")
+    cases["supplement"] = take(take(late, "propose_remittance", out), "approve_remittance", out_two)
+    payee = {"payee_name": "测试甲", "payee_bank": "测试银行", "payee_account": "12345678"}
+    paid = world.carry(world.accepted(12), "approve_in")
+    paid = take(paid, "pay_out_instead", out, reason="P-02", note="入伍", data=payee)
+    cases["PAYING"] = take(take(paid, "propose_remittance", out), "approve_remittance", out_two)
+    return cases
+
+
+def test_odd_routes_of_the_money_are_honest_work_and_their_breaches_are_found(world):
+    cases = money_routes(world)
+    assert problems(now=LATER) == []
+    controls = [
+        ("money_clocks", "FROZEN", f"UPDATE {CLOCK} SET status = 'paused', next_at = NULL WHERE case_id = %s "
+         "AND kind = 'REMIT'", {"due"}),
+        ("money_clocks", "RECEIVED", f"DELETE FROM {CLOCK} WHERE case_id = %s AND kind = 'CREDIT'", {"due"}),
+        ("books", "MISMATCH", "UPDATE transfers_remittance SET received_fen = 1 WHERE case_id = %s", set()),
+        ("books", "RETURNING", "UPDATE transfers_ledgerentry SET area_id = '450100', counter_area_id = '330100' WHERE "
+         "transaction_id = (SELECT id FROM transfers_ledgertransaction WHERE case_id = %s AND kind = 'reclaim') "
+         "AND book = 'transit'", set()),
+        ("books", "supplement", "UPDATE transfers_remittance SET settled_fen = settled_fen + 1 WHERE case_id = %s",
+         set()),
+        ("books", "PAYING", "UPDATE transfers_remittance SET state = 'PAID_TO_PERSON' WHERE case_id = %s",
+         {"events", "payments"}),
+        ("lines", "unmatched", "UPDATE transfers_allocation SET undone_at = NULL WHERE case_id = %s", set()),
+        ("payments", "sent again", "UPDATE transfers_payment SET amount_fen = amount_fen - 1 WHERE case_id = %s "
+         "AND state = 'sent'", set()),
+        ("four_eyes", "UNMATCH_REVIEW", f"UPDATE {EVENT} SET actor_id = NULL WHERE case_id = %s "
+         "AND name = 'propose_unmatch'", set()),
+    ]  # fmt: skip
+    for invariant, at_rest, sql, also in controls:
+        with transaction.atomic():
+            found = broken(sql, cases[at_rest].pk)
+            transaction.set_rollback(True)
+        assert found == {invariant, *also}, (invariant, at_rest)
 
 
 def test_an_alarm_that_rang_twice_is_found(world):

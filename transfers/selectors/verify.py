@@ -20,9 +20,12 @@ from transfers.documents.sheet import digest_of
 from transfers.models import MOVES, Clock, Sheet, TransferCase
 from transfers.models.case import OPEN_WORK
 from transfers.rules import casenumber
+from transfers.rules.money import MONEY_CLOCKS, MONEY_STATES
 from transfers.rules.parties import Named, Side
-from transfers.rules.routes import MONEY_STATES, STATES, State, clocks_in
+from transfers.rules.policy import CLOCK_SWITCH
+from transfers.rules.routes import STATES, State, clocks_in
 from transfers.rules.workdays import CalendarRangeError, due_instant, local_date
+from transfers.selectors.books import arrival_breaches, breaches, line_breaches, payment_breaches
 from transfers.sla.calendars import calendar_of
 from transfers.sla.clocks import begun_on, policy_for
 from transfers.sla.recompute import overtaken
@@ -175,7 +178,7 @@ def _clocks(now: datetime) -> Iterator[tuple[str, Named]]:
             JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS e(state, held, kind, status)
                 ON e.state = c.state AND (e.held IS NULL OR e.held = c.held_state)
         ), found AS (
-            SELECT case_id, kind, status FROM transfers_clock WHERE status <> 'stopped'
+            SELECT case_id, kind, status FROM transfers_clock WHERE status <> 'stopped' AND kind <> ALL(%s)
         )
         SELECT c.number, c.state, coalesce(w.kind, f.kind), w.status, f.status
         FROM wanted w FULL JOIN found f USING (case_id, kind) JOIN transfers_transfercase c ON c.id = case_id
@@ -185,15 +188,55 @@ def _clocks(now: datetime) -> Iterator[tuple[str, Named]]:
         helds,
         kinds,
         statuses,
+        _MONEY_CLOCKS,
     )
     for number, state, kind, wanted, found in rows:
-        yield (
-            number,
-            Named(
-                f"{state}时{kind}应为{wanted or '无'}，实为{found or '无'}",
-                f"in {state} the clock {kind} should be {wanted or 'absent'} and is {found or 'absent'}",
-            ),
+        yield number, _clock_said(state, kind, wanted, found)
+
+
+_MONEY_CLOCKS = sorted(kind.value for kind in MONEY_CLOCKS)
+
+
+def _clock_said(state: str, kind: str, wanted: str | None, found: str | None) -> Named:
+    return Named(
+        f"{state}时{kind}应为{wanted or '无'}，实为{found or '无'}",
+        f"in {state} the clock {kind} should be {wanted or 'absent'} and is {found or 'absent'}",
+    )
+
+
+@_invariant(
+    "money_clocks", "资金时限在政策规定时才有，且随资金状态走停", "The money's clocks are those of its state and policy"
+)
+def _money_clocks(now: datetime) -> Iterator[tuple[str, Named]]:
+    """REMIT by the outbound policy that the case pins, CREDIT by the inbound one; none where it lays down no limit."""
+    expected = [
+        (state.value, kind.value, "running" if does == "runs" else "paused", CLOCK_SWITCH[kind])
+        for state, info in MONEY_STATES.items()
+        for kind, does in info.clocks.items()
+    ]
+    rows = _rows(
+        """
+        WITH wanted AS (
+            SELECT c.id AS case_id, e.kind, e.status FROM transfers_remittance r
+            JOIN transfers_transfercase c ON c.id = r.case_id
+            JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS e(state, kind, status, switch)
+                ON e.state = r.state
+            JOIN transfers_resolvedpolicy p
+                ON p.id = CASE e.kind WHEN 'REMIT' THEN c.outbound_policy_id ELSE c.inbound_policy_id END
+            WHERE p.values ->> e.switch IS NOT NULL
+        ), found AS (
+            SELECT case_id, kind, status FROM transfers_clock WHERE status <> 'stopped' AND kind = ANY(%s)
         )
+        SELECT c.number, coalesce(r.state, 'NONE'), coalesce(w.kind, f.kind), w.status, f.status
+        FROM wanted w FULL JOIN found f USING (case_id, kind) JOIN transfers_transfercase c ON c.id = case_id
+        LEFT JOIN transfers_remittance r ON r.case_id = c.id
+        WHERE w.status IS DISTINCT FROM f.status ORDER BY c.id
+        """,
+        *(list(column) for column in zip(*expected, strict=True)),
+        _MONEY_CLOCKS,
+    )
+    for number, state, kind, wanted, found in rows:
+        yield number, _clock_said(state, kind, wanted, found)
 
 
 @_invariant(
@@ -251,12 +294,16 @@ def _calendars(now: datetime) -> Iterator[tuple[str, Named]]:
 
 @_invariant("due", "业务的期限就是在走时限的期限", "A case is due when its running clock is")
 def _due(now: datetime) -> Iterator[tuple[str, Named]]:
+    """While only money is left, when the first of the clocks is; else the money's own do not count."""
     rows = _rows(
         """
         SELECT c.number FROM transfers_transfercase c
-        LEFT JOIN transfers_clock k ON k.case_id = c.id AND k.status = 'running'
-        WHERE c.due_at IS DISTINCT FROM k.due_at ORDER BY c.id
-        """
+        LEFT JOIN (SELECT case_id, min(due_at) FILTER (WHERE kind <> ALL(%s)) AS own, min(due_at) AS any_of_them
+            FROM transfers_clock WHERE status = 'running' GROUP BY case_id) k ON k.case_id = c.id
+        WHERE c.due_at IS DISTINCT FROM CASE c.state WHEN 'RELATION_DONE' THEN k.any_of_them ELSE k.own END
+        ORDER BY c.id
+        """,
+        _MONEY_CLOCKS,
     )
     for (number,) in rows:
         yield number, Named("业务期限与在走时限不符", "the case and its running clock are due at different instants")
@@ -291,7 +338,15 @@ def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
         SELECT number, 'precheck' FROM transfers_transfercase WHERE precheck_at < %s
         UNION ALL
         SELECT number, 'automatic' FROM transfers_transfercase WHERE auto_at < %s
+        UNION ALL
+        SELECT c.number, 'wallet' FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
+        WHERE r.state = 'TO_WALLET' AND r.wallet_at < %s
+        UNION ALL
+        SELECT g.area_id || ' ' || l.bank_reference, 'line' FROM transfers_statementline l
+        JOIN transfers_agency g ON g.id = l.agency_id WHERE l.remind_at < %s
         """,
+        late,
+        late,
         late,
         late,
         late,
@@ -382,7 +437,8 @@ _MAKES = {
     "in_handler": ["check_sheet", "raise_query"],
     "withdrawal_by": ["request_withdrawal"],
     "maker": ["propose_remittance"],
-    "matcher": ["match_receipt"],
+    "matcher": ["match_receipt", "match_line", "auto_match"],
+    "unmatcher": ["propose_unmatch"],
 }
 _REVIEWS = {
     "out_reviewer": ["approve_out", "approve_correction"],
@@ -405,6 +461,15 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
         UNION ALL
         SELECT c.number, 'remittance' FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
         WHERE r.maker_id = r.checker_id OR r.matcher_id = r.crediter_id
+        UNION ALL
+        SELECT a.area_id, 'account' FROM transfers_bankaccount b JOIN transfers_agency a ON a.id = b.agency_id
+        WHERE b.made_by_id = b.checked_by_id
+        UNION ALL
+        SELECT a.area_id || ' ' || coalesce(b.sequence, 0), 'batch' FROM transfers_paymentbatch b
+        JOIN transfers_agency a ON a.id = b.agency_id WHERE b.made_by_id = b.approved_by_id
+        UNION ALL
+        SELECT p.reference, 'payment' FROM transfers_payment p JOIN transfers_paymentbatch b ON b.id = p.batch_id
+        WHERE p.made_by_id = b.approved_by_id
         """
     )
     for number, where in same:
@@ -424,7 +489,8 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
         JOIN transfers_transfercase c ON c.id = r.case_id
         LEFT JOIN LATERAL (SELECT m.actor_id, m.name FROM transfers_caseevent m WHERE m.case_id = r.case_id
             AND m.name = ANY(p.makes) AND m.version < r.version ORDER BY m.version DESC LIMIT 1) m ON true
-        WHERE r.actor_id IS NULL OR m.actor_id IS NULL AND m.name IS DISTINCT FROM 'request_withdrawal'
+        WHERE r.actor_id IS NULL OR m.actor_id IS NULL
+                AND coalesce(m.name, '') NOT IN ('request_withdrawal', 'auto_match')
             OR r.actor_id = m.actor_id ORDER BY r.id
         """,
         reviews,
@@ -435,8 +501,7 @@ def _four_eyes(now: datetime) -> Iterator[tuple[str, Named]]:
             f"{number} v{version}",
             Named("复核人就是经办人，或无法认定", "reviewed by its own handler, or by nobody known"),
         )
-    columns = [*_MAKES.items(), *_REVIEWS.items()]
-    for column, names in columns:
+    for column, names in (_MAKES | _REVIEWS).items():
         table, key = (
             ("transfers_transfercase", "id")
             if column.startswith(("out_", "in_", "withdrawal_"))
@@ -530,8 +595,8 @@ def _settled(now: datetime) -> Iterator[tuple[str, Named]]:
 def _ledger(now: datetime) -> Iterator[tuple[str, Named]]:
     rows = _rows(
         """
-        SELECT c.number, t.kind, coalesce(sum(e.amount_fen), 0), count(e.id)
-        FROM transfers_ledgertransaction t JOIN transfers_transfercase c ON c.id = t.case_id
+        SELECT coalesce(c.number, ''), t.kind, coalesce(sum(e.amount_fen), 0), count(e.id)
+        FROM transfers_ledgertransaction t LEFT JOIN transfers_transfercase c ON c.id = t.case_id
         LEFT JOIN transfers_ledgerentry e ON e.transaction_id = t.id
         GROUP BY c.number, t.id HAVING coalesce(sum(e.amount_fen), 0) <> 0 OR count(e.id) < 2 ORDER BY t.id
         """
@@ -540,47 +605,87 @@ def _ledger(now: datetime) -> Iterator[tuple[str, Named]]:
         yield f"{number} {kind}", Named(f"{count}条分录差{total}分", f"{count} lines are {total} fen apart")
 
 
+@_invariant("books", "账簿与资金状态相符", "The books of each case are those of its money's state")
+def _books(now: datetime) -> Iterator[tuple[str, Named]]:
+    for breach in breaches():
+        yield breach.number, breach.said
+
+
 @_invariant("conservation", "两地之间资金守恒", "Money between two areas is conserved")
 def _conservation(now: datetime) -> Iterator[tuple[str, Named]]:
-    """What the ledger says of each case is what its money line says, so Σ 207 = Σ 107 + in transit for each pair."""
+    """Σ 207 = Σ 107 + on the way + returned + paid, for each pair of areas; what was taken back from an account is on
+    its way again. And what lies between two areas, or in any end of it, was never less than nothing."""
     rows = _rows(
         """
-        WITH books AS (
-            SELECT t.case_id,
-                sum(e.amount_fen) FILTER (WHERE e.book = 'fixed') AS fixed,
-                sum(e.amount_fen) FILTER (WHERE e.book = 'transit') AS transit,
-                sum(e.amount_fen) FILTER (WHERE e.book = 'transit' AND t.kind = '207') AS sent,
-                sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = '107'
-                    AND e.area_id = c.inbound_area_id) AS credited,
-                sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = 'release'
-                    AND e.area_id = c.outbound_area_id) AS released,
-                -sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind = 'fix'
-                    AND e.area_id = c.outbound_area_id) AS taken
-            FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
-            JOIN transfers_transfercase c ON c.id = t.case_id GROUP BY t.case_id
-        ), lines AS (
-            SELECT c.id, c.number, c.outbound_area_id AS here, c.inbound_area_id AS there,
-                coalesce(b.fixed, 0) AS fixed, coalesce(b.transit, 0) AS transit, coalesce(b.sent, 0) AS sent,
-                coalesce(b.credited, 0) AS credited, coalesce(b.taken, 0) AS taken,
-                coalesce(b.released, 0) AS released,
-                coalesce(r.amount_fen, 0) AS amount, coalesce(r.state, 'NONE') AS state
-            FROM transfers_transfercase c LEFT JOIN books b ON b.case_id = c.id
-            LEFT JOIN transfers_remittance r ON r.case_id = c.id WHERE b.case_id IS NOT NULL OR r.case_id IS NOT NULL
-        )
-        SELECT number, state FROM lines WHERE
-            taken <> CASE WHEN state IN ('NONE', 'KEPT') THEN 0 ELSE amount END
-            OR released <> CASE WHEN state = 'RELEASED' THEN amount ELSE 0 END
-            OR fixed <> CASE WHEN state IN ('FROZEN', 'REMIT_REVIEW') THEN amount ELSE 0 END
-            OR transit <> CASE WHEN state IN ('IN_TRANSIT', 'RECEIVED', 'MATCHED') THEN amount ELSE 0 END
-            OR sent <> CASE WHEN state IN ('IN_TRANSIT', 'RECEIVED', 'MATCHED', 'CREDITED') THEN amount ELSE 0 END
-            OR credited <> CASE WHEN state = 'CREDITED' THEN amount ELSE 0 END
-        UNION ALL
-        SELECT here || ' → ' || there, 'Σ' FROM lines GROUP BY here, there
-        HAVING sum(taken) <> sum(fixed) + sum(sent) + sum(released) OR sum(sent) <> sum(credited) + sum(transit)
+        SELECT c.outbound_area_id || ' → ' || c.inbound_area_id,
+            -sum(e.amount_fen) FILTER (WHERE e.book = 'fixed' AND t.kind = '207') AS sent
+        FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+        JOIN transfers_transfercase c ON c.id = t.case_id GROUP BY c.outbound_area_id, c.inbound_area_id
+        HAVING coalesce(-sum(e.amount_fen) FILTER (WHERE e.book = 'fixed' AND t.kind = '207'), 0)
+            <> coalesce(sum(e.amount_fen) FILTER (WHERE e.book = 'personal' AND t.kind IN ('107', 'reclaim')), 0)
+            + coalesce(sum(e.amount_fen) FILTER (WHERE e.book IN ('transit', 'received')), 0)
+            + coalesce(sum(e.amount_fen) FILTER (WHERE e.book = 'fixed' AND t.kind = 'back'), 0)
+            + coalesce(sum(e.amount_fen) FILTER (WHERE e.book IN ('paid', 'heirs', 'wallet')), 0)
         """
     )
-    for subject, state in rows:
-        yield subject, Named(f"账簿与资金状态{state}不符", f"the books do not agree with the money line ({state})")
+    for pair, _sent in rows:
+        yield (
+            pair,
+            Named(
+                "转出不等于转入、在途、退回与支付之和", "what was sent is not what arrived, is on its way or went back"
+            ),
+        )
+    below = _rows(
+        """
+        SELECT DISTINCT number, book FROM (
+            SELECT c.number, e.book, sum(e.amount_fen) OVER (PARTITION BY t.case_id, e.book, e.area_id,
+                e.counter_area_id ORDER BY t.number, t.id) AS balance
+            FROM transfers_ledgertransaction t JOIN transfers_ledgerentry e ON e.transaction_id = t.id
+            JOIN transfers_transfercase c ON c.id = t.case_id
+            WHERE e.book IN ('fixed', 'transit', 'received', 'paid', 'heirs', 'wallet', 'owed')
+        ) found WHERE balance < 0 ORDER BY number, book
+        """
+    )
+    for number, book in below:
+        yield number, Named(f"{book}曾为负数", f"the book {book} has been below zero")
+
+
+@_invariant(
+    "payments", "付款与资金状态相符，已发送的付款恰在一个已复核批次", "Payments agree with the money; sent in one batch"
+)
+def _payments(now: datetime) -> Iterator[tuple[str, Named]]:
+    for number, _out, _into, said in payment_breaches():
+        yield number, said
+    rows = _rows(
+        """
+        SELECT p.reference, 'batch' FROM transfers_payment p LEFT JOIN transfers_paymentbatch b ON b.id = p.batch_id
+        WHERE p.state IN ('sent', 'paid', 'returned') AND p.sent_at IS NOT NULL AND b.state IS DISTINCT FROM 'approved'
+            OR p.state = 'sent' AND p.sent_at IS NULL OR p.state = 'ready' AND b.state = 'approved'
+        UNION ALL
+        SELECT a.area_id || ' ' || b.sequence, 'total' FROM transfers_paymentbatch b
+        JOIN transfers_agency a ON a.id = b.agency_id LEFT JOIN transfers_payment p ON p.batch_id = b.id
+        WHERE b.state = 'approved' GROUP BY a.area_id, b.id
+        HAVING count(p.id) <> b.count OR coalesce(sum(p.amount_fen), 0) <> b.total_fen
+        UNION ALL
+        SELECT a.area_id, 'sequence' FROM transfers_paymentbatch b JOIN transfers_agency a ON a.id = b.agency_id
+        WHERE b.sequence IS NOT NULL GROUP BY a.area_id, a.id HAVING count(*) <> max(b.sequence)
+        """
+    )
+    wrong = {
+        "batch": Named("未在已复核的批次中发送", "was not sent in an approved batch"),
+        "total": Named("批次的笔数或金额与付款不符", "the batch does not have this many payments, or another sum"),
+        "sequence": Named("批次序号不连续", "the sequence of its batches has a gap"),
+    }
+    for subject, what in rows:
+        yield subject, wrong[what]
+
+
+@_invariant("lines", "流水分配不多不少，与到账分录一致", "Bank lines are allocated to the fen, as the ledger has it")
+def _lines(now: datetime) -> Iterator[tuple[str, Named]]:
+    for number, _out, _into, said in arrival_breaches():
+        yield number, said
+    for area, reference, said in line_breaches():
+        yield f"{area} {reference}", said
 
 
 @_invariant("zeroed", "余额锁定后账户已清零", "An account whose balance was fixed is empty")
@@ -590,11 +695,12 @@ def _zeroed(now: datetime) -> Iterator[tuple[str, Named]]:
         """
         SELECT c.number FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
         LEFT JOIN transfers_personalaccount a ON a.person_id = c.person_id AND a.area_id = c.outbound_area_id
-        WHERE r.state NOT IN ('NONE', 'KEPT', 'RELEASED') AND c.outbound_area_id <> ALL(%s)
+        WHERE r.state NOT IN ('NONE', 'KEPT', 'PENDING_SETTLE', 'RELEASED') AND c.outbound_area_id <> ALL(%s)
             AND (a.id IS NULL OR a.status <> 'zeroed' OR a.balance_fen <> 0)
             AND NOT EXISTS (SELECT 1 FROM transfers_remittance l JOIN transfers_transfercase lc ON lc.id = l.case_id
                 WHERE lc.person_id = c.person_id AND lc.inbound_area_id = c.outbound_area_id
-                AND l.credited_at >= r.frozen_at)
+                AND l.credited_at >= (SELECT min(t.at) FROM transfers_ledgertransaction t
+                    WHERE t.case_id = r.case_id AND t.kind = 'fix'))
         ORDER BY c.id
         """,
         list(settings.ENROLMENT_REGISTRIES),
