@@ -21,6 +21,7 @@ from transfers.models.labels import said
 from transfers.models.moves import Declared, Step
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.ladder import Rung
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Channel, Named, Role, Side
 from transfers.rules.precheck import reason_told
 from transfers.rules.routes import ClockKind, State
@@ -47,12 +48,20 @@ TO_PERSON = {
     "auto_in": "taken_over",
     "approve_out": "sheet_sent",
     "approve_in": "taken_over",
+    "freeze": "choose",
+    "settle": "choose",
     "approve_remittance": "remitted",
+    "return_remittance": "money_back",
     "credit_account": "credited",
+    "credit_at_once": "credited",
+    "confirm_paid": "paid",
+    "move_to_wallet": "in_wallet",
+    "grant_reclaim": "taken_back",
+    "open_supplement": "more_money",
     "finish": "completed",
 }
 # Letters that give the reason and the note of the step itself; the case does not keep them.
-SAYS_WHY = {"withdrawal_refused", "reopened"}
+SAYS_WHY = {"withdrawal_refused", "reopened", "money_back", "more_money"}
 # What `to_person` reads of a case, beside its areas and agencies: enough to load when many are written.
 READ_OF_CASE = (
     *("number", "name", "phone", "email", "language", "channel", "state", "acts", "accepted_at", "due_at"),
@@ -74,6 +83,7 @@ class NewWork:
     roles: tuple[Role, ...]
 
 
+# Money is worked on by the hundred: what waits is a figure of the morning digest, not a letter each.
 TO_STAFF = {
     "accept": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
     "ask_by_hand": NewWork("holder_id", (Role.SUPERVISOR,)),
@@ -85,8 +95,6 @@ TO_STAFF = {
     "request_withdrawal": NewWork("holder_id", (Role.SUPERVISOR,)),
     "reopen": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
     "approve_out": NewWork("inbound_agency_id", (Role.SUPERVISOR,)),
-    "freeze": NewWork("outbound_agency_id", (Role.FINANCE,)),
-    "approve_remittance": NewWork("inbound_agency_id", (Role.FINANCE,)),
 }
 # What brings a case back to somebody, or to somebody else: they hear of it themselves.
 TO_OWNER = {
@@ -108,11 +116,13 @@ def for_moves(case: TransferCase, taken: Sequence[tuple[Declared, Step, CaseEven
     told = [
         (TO_PERSON[declared.name], declared, step, event)
         for declared, step, event in taken
-        if declared.name in TO_PERSON
+        if declared.name in TO_PERSON and _concerns(declared, step, event)
     ]
     if told:
         template, declared, step, event = told[-1]
         extra: dict[str, Any] = _work(declared, step) if template in SAYS_WHY else {}
+        if declared.machine == "money":
+            extra |= _of_money(step, event)
         extra["also"] = [earlier for earlier, *_rest in told[:-1]]
         if advice := next((event.data["advice"] for *_rest, event in told if event.data.get("advice")), None):
             extra["advice"] = Named(advice["zh"], advice["en"])
@@ -120,6 +130,20 @@ def for_moves(case: TransferCase, taken: Sequence[tuple[Declared, Step, CaseEven
     for declared, step, event in taken:
         drafts += _to_colleagues(case, declared, step, key=f"{case.number}:{event.version}")
     return drafts
+
+
+def _concerns(declared: Declared, step: Step, event: CaseEvent) -> bool:
+    """Whether the person hears of this step: of a fixed amount when there is something to choose, of the wallet when
+    all of it is there."""
+    if declared.name in ("freeze", "settle"):
+        return event.to_money == MoneyState.FROZEN and step.data.get("choose_by") is not None
+    return declared.name != "move_to_wallet" or event.to_money == MoneyState.IN_WALLET
+
+
+def _of_money(step: Step, event: CaseEvent) -> dict[str, Any]:
+    """What letters about money say beside the case: the state it came to and left, and until when one may choose."""
+    until = step.data.get("choose_by")
+    return {"way": event.to_money, "payout": event.from_money == MoneyState.PAYING, "choose_by": due_text(until)}
 
 
 def _to_colleagues(case: TransferCase, declared: Declared, step: Step, *, key: str) -> list[Draft]:

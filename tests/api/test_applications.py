@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from tests.api.conftest import JSON, make_caller
-from tests.world import application, identity_number, person
+from tests.world import application, identity_number, person, put_in_force
 from transfers.actions import intake
 from transfers.api import bodies, keys
 from transfers.models import Area, Enrolment, IdempotencyKey, Partner, Person, TransferCase
@@ -274,6 +274,28 @@ def test_a_return_is_repaired_and_an_application_withdrawn(caller, world):
     assert left["state"] == "WITHDRAW_REQUESTED"
     world.take(case, "grant_withdrawal", world.out_handler)
     assert caller.get(f"/applications/{number}").json()["ended"]["code"] == "W-01"
+
+
+def test_a_partner_passes_on_where_the_balance_is_to_go(caller, world):
+    put_in_force("450100", cross_province_fund="payout_else")
+    person()
+    number = caller.file(application()).json()["number"]
+    world.carry(TransferCase.objects.get(number=number), "approve_in")
+    shown = caller.get(f"/applications/{number}").json()
+    assert shown["money"]["choice"]["options"] == ["inbound", "account"]
+    assert shown["money"]["why"]["zh"]
+    there = {"version": shown["version"], "destination": "account", "payee_bank": "测试银行"}
+    for change, code in (
+        ({"payee_account": "6222000000000000005"}, "J-ACCOUNT"),
+        ({}, "J-PAYEE"),
+        ({"destination": "wallet"}, "J-NO-CHOICE"),
+        ({"destination": 5}, "J-INPUT"),
+    ):
+        assert code_of(caller.post(f"/applications/{number}/destination", there | change)) == code
+    done = caller.post(f"/applications/{number}/destination", there | {"payee_account": "6222000000000000004"}).json()
+    assert done["money"]["choice"]["chosen"] == "account"
+    assert "•••• 0004" in done["money"]["to"]["zh"]
+    assert "6222" not in repr(done)
 
 
 # --- bad input ----------------------------------------------------------------------------------

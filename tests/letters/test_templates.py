@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -12,12 +12,13 @@ from django.utils import translation
 from notifications.models import Letter
 from notifications.rendering import MAX_SMS, render
 from tests.sla.test_recompute import amended
-from tests.world import MONDAY, application, identity_number, person
+from tests.world import MONDAY, application, identity_number, person, put_in_force
 from transfers import letters
 from transfers.access import actor_for, person_actor
 from transfers.actions.calendars import load
 from transfers.actions.digests import digests, tell_administrators, warn_of_horizon
 from transfers.actions.intake import apply, decide
+from transfers.actions.reconciling import tell_supervisors
 from transfers.actions.sweep import sweep
 from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount, TransferCase
 from transfers.registry import OwnTables, RegistryUnavailable
@@ -25,6 +26,7 @@ from transfers.rules.codes import CLARIFY, END, PRECHECK, RETURN, SUPPLEMENT, WI
 from transfers.rules.facts import AreaFacts
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE
+from transfers.selectors.reconciliation import Difference, Report
 from transfers.selectors.verify import Problem
 from transfers.sla.recompute import recompute
 
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.django_db
 
 TO_PERSON = {*letters.TO_PERSON.values(), *letters.YOURS.values(), "overdue", "calendar_moved"}
 TO_STAFF = {"alarm", "new_work", "sent_back", "come_back", "morning", "invariants", "calendar_work", "horizon"}
+TO_STAFF |= {"reconciliation"}
 NEVER = ("测试甲", "3456.78", "3,456", "345678", "1380000", "{{", "{%", "None", "[]")
 
 
@@ -76,12 +79,46 @@ def everything_happens(world, language: str) -> None:
     refused = person(4)
     Enrolment.objects.filter(person=refused, area="450100").update(status="1", arrears=True, open_claims=True)
     apply(application(4, **more), actor_for(world.in_handler), channel=Channel.WINDOW_IN, now=MONDAY)
+    money_routes(world, more)
     digests(now=datetime(2026, 6, 2, 9, 30, tzinfo=ZONE))
+    found = Difference("flow", "450100", "330100", "期末比应有多3456.78元", "3456.78 too much", (done_number(),), 1)
+    tell_supervisors(Report(date(2026, 6, 1), MONDAY, (), (found,)))
     tell_administrators([Problem("clock", "JX1", "没有在走的时限", "no clock runs")], now=MONDAY)
     world.accepted(90, **more)
     load(amended(("06-10", False)), user_id=None, now=MONDAY)
     recompute(now=MONDAY)
     warn_of_horizon(now=datetime(2026, 11, 2, 9, 30, tzinfo=ZONE))
+
+
+def done_number() -> str:
+    return TransferCase.objects.order_by("pk").values_list("number", flat=True)[0]
+
+
+def money_routes(world, more: dict[str, str]) -> None:
+    """The bank returns a balance; one is taken back, one supplemented; the person chooses; a bank pays; the wallet."""
+    take, out, out_two, into = world.take, world.out_handler, world.out_reviewer, world.in_handler
+    because = {"reason": "F-02", "note": "请核对账号"}
+    sent = world.carry(world.accepted(20, **more), "approve_remittance")
+    take(sent, "return_remittance", out, **because)
+    credited = world.carry(world.accepted(21, **more), "credit_account")
+    take(credited, "open_supplement", out, reason="L-01", note="利息", data={"amount_yuan": "3.45"})
+    credited = world.carry(world.accepted(22, **more), "credit_account")
+    take(credited, "request_reclaim", out, **because)
+    take(credited, "grant_reclaim", into, note="已退", data={"bank_reference": "BACK-1"})
+    opened = {"wallet_enabled": True, "family_sharing": True}
+    put_in_force("450100", cross_province_fund="payout_else", **opened)
+    put_in_force("330000", **opened)
+    for serial, chosen in (
+        (23, {"destination": "account", "payee_bank": "测试银行", "payee_account": "12345678"}),
+        (24, {"destination": "wallet"}),
+    ):
+        case = world.carry(world.accepted(serial, balance_fen=1500_00, **more), "approve_out")
+        take(case, "choose_destination", person_actor(case), data=chosen)
+        take(case, "propose_remittance", out)
+        take(case, "approve_remittance", out_two)
+        if serial == 23:
+            take(case, "confirm_paid", out, data={"bank_reference": "PAID-1"})
+    sweep(now=MONDAY + timedelta(minutes=1))
 
 
 def odd_routes(world, more: dict[str, str]) -> None:

@@ -27,6 +27,7 @@ from transfers.models import MOVES, Agency, Area, Membership, Remittance, Transf
 from transfers.models.labels import said
 from transfers.places import agency_of
 from transfers.policies import applying
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Role, Side
 from transfers.rules.workdays import NATION, ZONE, local_date
 from transfers.selectors.verify import Problem
@@ -43,24 +44,36 @@ _REVIEWS: dict[str, dict[str, tuple[Role, str]]] = {
     }
     for machine in ("case", "money")
 }
+# Money on which the finance staff of its holder can do something beside reviewing; what is on its way only arrives.
+_TO_WORK_ON = [
+    state.value
+    for state in (
+        *(MoneyState.PENDING_SETTLE, MoneyState.FROZEN, MoneyState.REMIT_FAILED),
+        *(MoneyState.RECEIVED, MoneyState.MISMATCH, MoneyState.RETURNING),
+    )
+]
 
 
 @dataclass(slots=True)
 class Desk:
-    """What one person finds this morning. `mine` and `to_review` are theirs, the rest is their agency's."""
+    """What one person finds this morning. `mine` and `to_review` are theirs, the rest is their agency's.
+
+    `money`: balances that wait for its finance staff, whom no letter tells of each.
+    """
 
     user: User
     agencies: list[Agency] = field(default_factory=list)
     roles: dict[int, set[Role]] = field(default_factory=lambda: defaultdict(set))
     mine: int = 0
     to_review: int = 0
+    money: int = 0
     due_today: int = 0
     overdue: int = 0
     waiting: int = 0
 
     @property
     def empty(self) -> bool:
-        return not (self.mine or self.to_review or self.due_today or self.overdue or self.waiting)
+        return not (self.mine or self.to_review or self.money or self.due_today or self.overdue or self.waiting)
 
 
 @transaction.atomic
@@ -128,11 +141,15 @@ def _count(desks: Sequence[Desk], now: datetime) -> None:
     for column in ("outbound_agency", "inbound_agency"):
         waits = open_cases.filter(**{f"{column}__in": agencies}).exclude(holder=F(column)).exclude(acts=Side.SYSTEM)
         elsewhere.update(dict(waits.values_list(column).annotate(n=Count("pk")).order_by()))
+    balances = Remittance.objects.filter(holder__in=agencies, state__in=_TO_WORK_ON)
+    money = dict(balances.values_list("holder").annotate(n=Count("pk")).order_by())
     reviews = list(_reviews(open_cases, agencies))
     for desk in desks:
         desk.mine = mine.get(desk.user.pk, 0)
         for agency in desk.agencies:
             desk.waiting += elsewhere[agency.pk]
+            if Role.FINANCE in desk.roles[agency.pk]:
+                desk.money += money.get(agency.pk, 0)
             if here := held.get(agency.pk):
                 desk.due_today += here["due_today"]
                 desk.overdue += here["overdue"]
@@ -171,6 +188,7 @@ def _drafts(desk: Desk, today: date) -> list[Draft]:
         "agency": "、".join(agency.name for agency in desk.agencies),
         "mine": desk.mine,
         "to_review": desk.to_review,
+        "money": desk.money,
         "due_today": desk.due_today,
         "overdue": desk.overdue,
         "waiting": desk.waiting,

@@ -67,7 +67,8 @@ def document() -> str:
         "Steps of the relationship:",
         _steps(case),
         "## The money (资金)",
-        "Opens when the sheet is sealed. `NONE` and `CREDITED` owe nothing; `finish` waits for one of them.",
+        "Opens when the sheet is sealed, in `NONE`. The states marked ■ owe nothing; `finish` waits for one of them. "
+        "REMIT and CREDIT run only where an area's policy has these limits.",
         _diagram(money, MoneyState.NONE, [state for state in MoneyState if state.info.settled]),
         _money_table(),
         "Steps of the money:",
@@ -119,8 +120,11 @@ def _money_table() -> str:
     rows = []
     for state, info in MONEY_STATES.items():
         acts = "" if info.settled else f"{info.acts.named.zh} {info.acts.value}"
-        rows.append((f"`{state.value}`", info.zh, info.en, f"{info.public.zh} · {info.public.en}", acts))
-    return _table(("state", "中文", "English", "public line", "must act"), rows)
+        clocks = ", ".join(f"{kind.value} {_RUNS[running]}" for kind, running in info.clocks.items())
+        mark = " ■" if info.settled else ""
+        public = f"{info.public.zh} · {info.public.en}"
+        rows.append((f"`{state.value}`{mark}", info.zh, info.en, public, acts, clocks))
+    return _table(("state", "中文", "English", "public line", "must act", "clocks"), rows)
 
 
 def _steps(moves: Iterable[Declared]) -> str:
