@@ -21,6 +21,7 @@ from transfers.models import BankFile
 from transfers.rules.bank import FileKind
 from transfers.rules.errors import Refusal
 from transfers.selectors.verify import problems
+from transfers.sla.ageing import remind
 from transfers.sla.recompute import recompute as recompute_stale
 
 log = structlog.get_logger(__name__)
@@ -95,7 +96,9 @@ def _soon(task: Task) -> None:
 
 @shared_task
 def bank() -> None:
-    """Go on with files from the bank whose rows have not all been worked on, and look again at what came early."""
+    """Go on with files from the bank whose rows have not all been worked on, look again at what came early, and remind
+    people of money that nobody has explained.
+    """
     now = timezone.now()
     for file in BankFile.objects.filter(kind=FileKind.RESULT.value, finished_at=None).select_related("taken_by"):
         try:
@@ -105,6 +108,8 @@ def bank() -> None:
     for agency in agencies_waiting(now=now):
         match_new(agency)
         look_again(agency)
+    if climbed := remind(now=now):
+        log.info("unmatched_reminded", lines=climbed)
 
 
 def bank_soon() -> None:

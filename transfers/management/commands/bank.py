@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from accounts.models import User
 from transfers.access import Actor, actor_for
 from transfers.actions.batches import file_of
 from transfers.actions.results import Preview, apply_results, preview, take_results
+from transfers.actions.statements import Twice, match_new, preview_statement, take_statement
 from transfers.models import Agency, PaymentBatch
 from transfers.places import agency_of
 from transfers.rules.bank import BatchState
@@ -38,6 +40,11 @@ class Command(BaseCommand):
         results.add_argument("file", metavar="FILE", help="- for standard input")
         results.add_argument("--preview", action="store_true", help="say what it would do, and do nothing")
         results.add_argument("--retry", action="store_true", help="take up rows once more that kept a problem")
+
+        statement = kinds.add_parser("statement", help="take in what came on the account, and match it to its cases")
+        _whose(statement)
+        statement.add_argument("file", metavar="FILE", help="- for standard input")
+        statement.add_argument("--preview", action="store_true", help="say what it would do, and do nothing")
 
     def handle(self, *args: Any, kind: str, area: str, user: str, **options: Any) -> None:
         agency = agency_of(area)
@@ -80,6 +87,31 @@ class Command(BaseCommand):
         self.stdout.write(f"results {taken.file.sequence}{again}: {told}")
         if done.problems:
             raise CommandError(f"{done.problems} row(s) could not be acted upon: see them in the console.")
+
+    def _statement(self, actor: Actor, agency: Agency, options: dict[str, Any]) -> None:
+        data, name = _read(options["file"]), Path(options["file"]).name
+        if options["preview"]:
+            look = preview_statement(actor, agency.pk, data, name=name)
+            self._tell_twice(look.twice)
+            again = " taken in before" if look.again else ""
+            told = f"lines={look.count} ({yuan(look.total_fen)} yuan) known={len(look.twice)}"
+            self.stdout.write(f"statement {look.sequence}{again}: {told}")
+            return
+        taken = take_statement(actor, agency.pk, data, name=name, tell=self._stage)
+        self._tell_twice(taken.twice)
+        run = match_new(agency.pk, tell=self._stage)
+        again = " taken in before" if taken.again else ""
+        told = f"stored={taken.stored} known={len(taken.twice)} matched={run.matched}"
+        queued = "".join(f" {reason}={count}" for reason, count in sorted(run.queued.items()))
+        self.stdout.write(f"statement {taken.file.sequence}{again}: {told}{queued}")
+
+    def _tell_twice(self, twice: Sequence[Twice]) -> None:
+        for line in twice:
+            differs = ", with another amount: ask the bank" if line.differs else ""
+            self.stderr.write(f"line {line.row}: {line.bank_reference} was there before{differs}")
+
+    def _stage(self, stage: str, done: int, count: int) -> None:
+        self.stderr.write(f"{stage} {done} of {count}")
 
     def _tell(self, seen: Preview) -> None:
         again = " taken in before" if seen.again else ""
