@@ -2,6 +2,6 @@
 
 # They register effects.
 from transfers.actions import arriving, clarification, inbound, money, outbound, routes  # noqa: F401
-from transfers.actions.door import Done, perform
+from transfers.actions.door import Done, perform, perform_many
 
-__all__ = ["Done", "perform"]
+__all__ = ["Done", "perform", "perform_many"]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from transfers.actions.effects import Context, Effect, Next, effect
+from transfers.actions.money import choose_by
 from transfers.documents.seal import seal
 from transfers.documents.sheet import COMPARED, content_for, digest_of
 from transfers.models import Remittance, Sheet, TransferCase
@@ -15,8 +16,6 @@ from transfers.rules.destinations import Intent, decide
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Scheme, Side
 from transfers.rules.policy import Policy
-from transfers.rules.workdays import due_instant, local_date
-from transfers.sla.calendars import calendar_for
 from transfers.sla.clocks import policy_of
 
 _WORDS = {
@@ -127,8 +126,7 @@ def open_money(context: Context, sheet: Sheet) -> Effect:
         "why": why,
     }
     if decision.options:
-        last = calendar_for(case.outbound_area_id).add(local_date(now), outbound.choice_days)
-        data["choose_by"] = due_instant(last, outbound.close_of_business)
+        data["choose_by"] = choose_by(case, now=now)
     return Effect({"sheet": sheet.version}, then=(Next(_OPENINGS[decision.intent], data),))
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from transfers.access import SYSTEM
 from transfers.actions.door import Done, perform_many
-from transfers.models import Remittance, ResolvedPolicy
+from transfers.models import MOVES, Remittance, ResolvedPolicy
 from transfers.policies import pinned_policy
-from transfers.rules.money import Destination, MoneyState
+from transfers.rules.money import Destination
 from transfers.rules.workdays import local_date
 
 BATCH = 500
@@ -30,15 +30,15 @@ def turn(*, now: datetime, batch: int = BATCH) -> Turned:
     (a withdrawal was asked for) follows when it goes on.
     """
     return Turned(
-        held=_take(MoneyState.FROZEN, "hold_for_year_end", now=now, covered=True, batch=batch),
-        released=_take(MoneyState.YEAR_END, "go_on_after_year_end", now=now, covered=False, batch=batch),
+        held=_take("hold_for_year_end", now=now, covered=True, batch=batch),
+        released=_take("go_on_after_year_end", now=now, covered=False, batch=batch),
     )
 
 
-def _take(state: MoneyState, step: str, *, now: datetime, covered: bool, batch: int) -> int:
-    """Take the step for everything in this state whose policy's freeze does, or does not, cover today."""
+def _take(step: str, *, now: datetime, covered: bool, batch: int) -> int:
+    """Take the step for all that stands where it is taken, whose policy's freeze does, or does not, cover today."""
     # What is credited at once is not sent by anybody.
-    lying = Remittance.objects.filter(state=state.value).exclude(destination=Destination.INSTANT.value)
+    lying = Remittance.objects.filter(state__in=MOVES[step].sources).exclude(destination=Destination.INSTANT.value)
     due = _policies(now, covered=covered)
     if not due:
         return 0

@@ -211,11 +211,11 @@ class Remittance(models.Model):
     def settle(self, step: Step) -> None:
         self.amount_fen = step.data["amount_fen"]
         self.frozen_at = step.now if self.amount_fen else None
+        self.choose_by = step.data["choose_by"]
 
     @move(
         state,
-        source=[M.FROZEN],
-        target=M.FROZEN,
+        ways={M.FROZEN: M.FROZEN, M.YEAR_END: M.YEAR_END},
         zh="选择余额去向",
         en="Choose where the balance goes",
         side=Side.APPLICANT,
@@ -235,7 +235,7 @@ class Remittance(models.Model):
 
     @move(
         state,
-        ways={M.FROZEN: M.FROZEN, M.REMIT_FAILED: M.FROZEN},
+        ways={M.FROZEN: M.FROZEN, M.YEAR_END: M.YEAR_END, M.REMIT_FAILED: M.FROZEN},
         zh="改为支付给本人或继承人",
         en="Pay the person or the heirs instead",
         side=Side.OUT,
@@ -264,7 +264,7 @@ class Remittance(models.Model):
 
     @move(
         state,
-        source=[M.FROZEN],
+        source=[M.FROZEN, M.REMIT_FAILED],
         target=M.YEAR_END,
         zh="年末清算，暂停划款",
         en="Held for the year-end settlement",
