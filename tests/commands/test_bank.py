@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.management.base import CommandError
 
 from tests.world import MONDAY, OUT, World
 from transfers.models import Payment
-from transfers.rules.bankfiles import Result, write_results
+from transfers.rules.bankfiles import Line, Result, write_results, write_statement
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -65,3 +66,26 @@ def test_payments_go_out_and_results_come_in(world: World, tmp_path: Path, time_
     assert (code, out) == (1, "results 2: paid=0 returned=0 problems=1")
     assert "could not be acted upon" in err
     assert run("results", OUT, str(tmp_path / "none"), *ours)[0] == 2
+
+
+def test_statements_come_in_and_are_matched(world: World, tmp_path: Path, capfdbinary: Any) -> None:
+    case = world.carry(world.accepted(), "approve_remittance")
+    payer, came = "南宁市医疗保障经办机构", MONDAY + timedelta(days=1)
+    rows = [Line(1, "B1", came, payer, "62220000", 345_678, case.number), Line(2, "B2", came, "某单位", "", 5, "")]
+    file = tmp_path / "lines.csv"
+    file.write_bytes(write_statement(rows, area="330100", sequence=1, day=came.date()))
+    ours = ("--user", world.in_handler.username)
+    seen = run("statement", "330100", str(file), *ours, "--preview")
+    assert seen == (0, "statement 1: lines=2 (3456.83 yuan) known=0", "")
+    code, out, err = run("statement", "330100", str(file), *ours)
+    assert (code, out) == (0, "statement 1: stored=2 known=0 matched=1 none=1")
+    assert err.splitlines() == ["store 2 of 2", "match 2 of 2"]
+    again = run("statement", "330100", str(file), *ours)
+    assert again == (0, "statement 1 taken in before: stored=0 known=0 matched=0", "")
+    file.write_bytes(write_statement(rows[:1], area="330100", sequence=2, day=came.date()))
+    code, out, err = run("statement", "330100", str(file), *ours)
+    assert (code, out, err) == (
+        0,
+        "statement 2: stored=0 known=1 matched=0",
+        "line 1: B1 was there before\n",
+    )

@@ -20,7 +20,16 @@ from transfers.actions.digests import digests, tell_administrators, warn_of_hori
 from transfers.actions.intake import apply, decide
 from transfers.actions.reconciling import tell_supervisors
 from transfers.actions.sweep import sweep
-from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount, TransferCase
+from transfers.models import (
+    Agency,
+    Area,
+    ContributionPeriod,
+    Enrolment,
+    Person,
+    PersonalAccount,
+    StatementLine,
+    TransferCase,
+)
 from transfers.registry import OwnTables, RegistryUnavailable
 from transfers.rules.codes import CLARIFY, END, PRECHECK, RETURN, SUPPLEMENT, WITHDRAWAL_REFUSED
 from transfers.rules.facts import AreaFacts
@@ -28,13 +37,14 @@ from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE
 from transfers.selectors.reconciliation import Difference, Report
 from transfers.selectors.verify import Problem
+from transfers.sla.ageing import remind
 from transfers.sla.recompute import recompute
 
 pytestmark = pytest.mark.django_db
 
 TO_PERSON = {*letters.TO_PERSON.values(), *letters.YOURS.values(), "overdue", "calendar_moved"}
 TO_STAFF = {"alarm", "new_work", "sent_back", "come_back", "morning", "invariants", "calendar_work", "horizon"}
-TO_STAFF |= {"reconciliation"}
+TO_STAFF |= {"reconciliation", "unmatched"}
 NEVER = ("测试甲", "3456.78", "3,456", "345678", "1380000", "{{", "{%", "None", "[]")
 
 
@@ -83,11 +93,22 @@ def everything_happens(world, language: str) -> None:
     digests(now=datetime(2026, 6, 2, 9, 30, tzinfo=ZONE))
     found = Difference("flow", "450100", "330100", "期末比应有多3456.78元", "3456.78 too much", (done_number(),), 1)
     tell_supervisors(Report(date(2026, 6, 1), MONDAY, (), (found,)))
+    nobody_s_money(datetime(2026, 6, 9, 10, tzinfo=ZONE))
     tell_administrators([Problem("clock", "JX1", "没有在走的时限", "no clock runs")], now=MONDAY)
     world.accepted(90, **more)
     load(amended(("06-10", False)), user_id=None, now=MONDAY)
     recompute(now=MONDAY)
     warn_of_horizon(now=datetime(2026, 11, 2, 9, 30, tzinfo=ZONE))
+
+
+def nobody_s_money(now: datetime) -> None:
+    """It came in, and nobody has explained it in time."""
+    agency = Agency.objects.get(area="330100")
+    due = {"remind_at": now, "reminded": 1}
+    StatementLine.objects.create(
+        agency=agency, bank_reference="N1", booked_at=MONDAY, payer_name="某单位", amount_fen=345_678, **due
+    )
+    assert remind(now=now) == 1
 
 
 def done_number() -> str:
