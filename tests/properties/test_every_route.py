@@ -54,8 +54,9 @@ from transfers.models import (
 from transfers.models.moves import Declared
 from transfers.registry import OwnTables, RegistryUnavailable
 from transfers.rules.errors import Refusal
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Channel, Role, Side
-from transfers.rules.routes import MoneyState, State
+from transfers.rules.routes import State
 from transfers.rules.workdays import ZONE
 from transfers.selectors.console import allowed_moves, offer_for, takes_part
 from transfers.selectors.progress import public_status
