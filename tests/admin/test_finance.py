@@ -9,10 +9,19 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from tests.admin.conftest import address, again
-from tests.world import IN, MONDAY, OUT, World, user
+from tests.admin.conftest import address, again, post_step
+from tests.world import IN, MONDAY, OUT, World, put_in_force, user
 from transfers.demo.receiving import account_number_for
-from transfers.models import AccessEvent, Agency, BankAccount, BankFile, Payment, PaymentBatch, StatementLine
+from transfers.models import (
+    AccessEvent,
+    Agency,
+    BankAccount,
+    BankFile,
+    Payment,
+    PaymentBatch,
+    Settlement,
+    StatementLine,
+)
 from transfers.rules import bankfiles
 from transfers.rules.parties import Role
 
@@ -279,3 +288,50 @@ def test_another_account_is_proposed_confirmed_and_shown(world: World, signed_in
     assert (proposed.state, proposed.valid_from) == ("confirmed", date(2026, 6, 8))
     before = BankAccount.objects.get(agency=agency(IN), state="confirmed", valid_to__isnull=False)
     assert before.valid_to == date(2026, 6, 7)
+
+
+# --- between funds, and the pages of single steps ---------------------------------------------------------
+
+
+def test_two_funds_settle_what_was_credited_at_once(signed_in: Any) -> None:
+    put_in_force("450000", in_province_fund="instant")
+    world = World(into="450200")
+    world.carry(world.accepted(), "approve_in")
+    maker, checker, other = (signed_in(one) for one in (world.out_handler, world.out_reviewer, world.in_handler))
+    tiles = {tile.code: (tile.count, tile.fen) for tile, _address in maker.get(url("home")).context["tiles"]}
+    assert tiles["owed"] == (1, 345_678)
+    paid = {"in": "450200", "amount": "3,456.78", "bank_reference": "QS-1"}
+    assert maker.post(url("settle"), {**paid, "amount": "1.234"}).context["refusal"].code == "J-FIELD"
+    assert maker.post(url("settle"), {**paid, "amount": "9999"}).context["refusal"].code == "J-SETTLE-MORE"
+    assert maker.post(url("settle"), paid).status_code == 302
+    row = Settlement.objects.get()
+    assert maker.post(url("settle"), {"settlement": row.pk}).context["refusal"].code == "J-FOUR-EYES"
+    assert other.post(url("settle"), {"settlement": row.pk}).status_code == 403
+    assert "QS-1" in checker.get(url("books")).content.decode()
+    assert checker.post(url("settle"), {"settlement": row.pk}).status_code == 302
+    assert Settlement.objects.get().state == "posted"
+    assert checker.get(url("books")).context["settlements"] == []
+
+
+def test_the_steps_of_the_money_have_their_fields(world: World, signed_in: Any) -> None:
+    (case,) = sent(world, 1)
+    maker = signed_in(world.in_handler)
+    empty = maker.get(address("step", case.pk, "match_line")).content.decode()
+    assert "本机构没有待处理的流水" in empty
+    take(maker, statement(("ODD", "某单位", "划款", 345_678)))
+    line = StatementLine.objects.get()
+    page = maker.get(address("step", case.pk, "match_line")).content.decode()
+    assert f'<option value="{line.pk}">' in page
+    assert "ODD" in page
+    wrong = post_step(maker, case, "match_line", field_line=str(line.pk), field_amount_yuan="1.234")
+    assert wrong.status_code == 400
+    assert f'<option value="{line.pk}" selected>' in wrong.content.decode()
+    assert post_step(maker, case, "match_line", field_line=str(line.pk)).status_code == 302
+    assert world.money(case).state == "MATCHED"
+    # The same pages in English, without a word of Chinese that is ours.
+    maker.cookies["django_language"] = "en"
+    for name in PAGES:
+        text = maker.get(url(name)).content.decode()
+        assert "Receiving accounts" in text, name
+        for word in ("资金", "流水", "批次", "账户", "待"):
+            assert word not in text.replace("接续", ""), (name, word)

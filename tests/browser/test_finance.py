@@ -166,13 +166,16 @@ def test_the_outbound_finance_sends_corrects_and_sends_again(world, window, look
 
 
 def test_the_inbound_finance_matches_credits_and_reconciles(world, window, look, time_machine):
-    sure, unclear, split = [world.carry(world.accepted(serial), "approve_remittance") for serial in (1, 2, 3)]
+    sure, unclear, split = [
+        world.carry(world.accepted(serial, balance_fen=fen), "approve_remittance")
+        for serial, fen in enumerate((FEN * 2, FEN, FEN), 1)
+    ]
     time_machine.move_to(MONDAY + timedelta(hours=4))
     payer = Agency.objects.get(area_id=OUT).name
     at = MONDAY + timedelta(hours=2)
     account = account_number_for(OUT)
     rows = [
-        bankfiles.Line(1, "HZ20260601001", at, payer, account, FEN, f"{sure.number}-1 个人账户划转"),
+        bankfiles.Line(1, "HZ20260601001", at, payer, account, FEN * 2, f"{sure.number}-1 个人账户划转"),
         bankfiles.Line(2, "HZ20260601002", at, payer, account, FEN, "个人账户划转"),
         bankfiles.Line(3, "HZ20260601003", at, payer, account, FEN + 50_00, "医保款"),
     ]

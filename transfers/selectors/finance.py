@@ -193,7 +193,7 @@ SHELVES: tuple[Shelf, ...] = (
     ),
     Shelf(
         "review",
-        Named("撤销匹配和追回待复核", "Unmatching and reclaims to review"),
+        Named("待复核撤销、追回", "Unmatching and reclaims to review"),
         Named("没有待您复核的撤销匹配或追回。", "No unmatching or reclaim waits for you."),
         lambda user, now: _in(MoneyState.UNMATCH_REVIEW) & ~Q(unmatcher=user) | _in(MoneyState.RECLAIM),
         tone="warn",
