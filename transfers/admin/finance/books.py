@@ -27,6 +27,7 @@ from transfers.selectors import reconciliation
 from transfers.selectors.console import area_names
 from transfers.selectors.reconciliation import PairDay
 from transfers.selectors.settlements import Owing, outstanding
+from transfers.templatetags.said import yuan
 
 MAIN = 9
 """The columns that make up the equation; the others stand in a table of their own."""
@@ -200,7 +201,8 @@ def _way(row: PairDay, names: dict[str, str]) -> str:
 
 
 def _cells(row: PairDay, part: Sequence[tuple[str, Named]]) -> list[str]:
-    return [reconciliation.figure(row, name) for name, _named in part]
+    """The figures of a row as people read them: yuan, or a number."""
+    return [yuan(getattr(row, name)) if name.endswith("_fen") else f"{getattr(row, name):,}" for name, _named in part]
 
 
 def _pair(request: HttpRequest) -> tuple[Here, date, str, str]:
