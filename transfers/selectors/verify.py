@@ -230,7 +230,9 @@ def _money_clocks(now: datetime) -> Iterator[tuple[str, Named]]:
         SELECT c.number, coalesce(r.state, 'NONE'), coalesce(w.kind, f.kind), w.status, f.status
         FROM wanted w FULL JOIN found f USING (case_id, kind) JOIN transfers_transfercase c ON c.id = case_id
         LEFT JOIN transfers_remittance r ON r.case_id = c.id
-        WHERE w.status IS DISTINCT FROM f.status ORDER BY c.id
+        WHERE w.status IS DISTINCT FROM f.status
+            -- The amount may be in doubt before all has arrived: a limit that has not begun is not paused.
+            AND (r.state = 'MISMATCH' AND w.status = 'paused' AND f.status IS NULL) IS NOT TRUE ORDER BY c.id
         """,
         *(list(column) for column in zip(*expected, strict=True)),
         _MONEY_CLOCKS,
