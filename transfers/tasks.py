@@ -14,7 +14,7 @@ from transfers.actions.measuring import measure_pairs
 from transfers.actions.papers import make_waiting
 from transfers.actions.reconciling import reconcile_nights
 from transfers.actions.results import apply_results
-from transfers.actions.statements import agencies_waiting, look_again, match_new
+from transfers.actions.statements import agencies_waiting, is_long, look_again, match_new
 from transfers.actions.sweep import Swept
 from transfers.actions.sweep import sweep as sweep_once
 from transfers.models import BankFile
@@ -82,12 +82,12 @@ def recompute_soon() -> None:
     _soon(recompute)
 
 
-def _soon(task: Task) -> None:
+def _soon(task: Task, *args: int) -> None:
     """May be lost; never waits for the broker and never fails: the beat asks again."""
 
     def ask() -> None:
         try:
-            task.apply_async(retry=False, expires=600)
+            task.apply_async(args, retry=False, expires=600)
         except Exception as error:
             log.warning("not_asked", task=task.name, error=type(error).__name__)
 
@@ -106,10 +106,18 @@ def bank() -> None:
         except Refusal as error:  # whoever took it in has no such role any more: a colleague goes on with it
             log.warning("results_wait", file=file.pk, code=error.code)
     for agency in agencies_waiting(now=now):
+        if is_long(agency):
+            _soon(match, agency)
         match_new(agency)
         look_again(agency)
     if climbed := remind(now=now):
         log.info("unmatched_reminded", lines=climbed)
+
+
+@shared_task
+def match(agency: int) -> None:
+    """Lend a hand with a long statement: two work on it, each on blocks of its own."""
+    match_new(agency)
 
 
 def bank_soon() -> None:

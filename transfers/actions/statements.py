@@ -36,6 +36,7 @@ from transfers.sla.ageing import first_reminder
 
 log = structlog.get_logger(__name__)
 CHUNK = 1000
+LONG = 4 * CHUNK
 AGAIN_DAYS = 30
 """For how many days a line is looked at again that came before what it belongs to."""
 TRIES = 3
@@ -251,6 +252,12 @@ def look_again(agency: int, *, now: datetime | None = None, run: Matched | None 
         work.chunk(pks)
     work.parts()
     return run
+
+
+def is_long(agency: int) -> bool:
+    """Whether more than a few blocks of lines are left that nobody has looked at: worth another process."""
+    new = StatementLine.objects.filter(agency=agency, state=LineState.NEW.value)
+    return new[LONG:].exists()
 
 
 def agencies_waiting(*, now: datetime) -> list[int]:

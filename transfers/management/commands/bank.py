@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
+from transfers import tasks
 from transfers.access import Actor, actor_for
 from transfers.actions.batches import file_of
 from transfers.actions.results import Preview, apply_results, preview, take_results
-from transfers.actions.statements import Twice, match_new, preview_statement, take_statement
+from transfers.actions.statements import Twice, is_long, match_new, preview_statement, take_statement
 from transfers.models import Agency, PaymentBatch
 from transfers.places import agency_of
 from transfers.rules.bank import BatchState
@@ -99,6 +100,8 @@ class Command(BaseCommand):
             return
         taken = take_statement(actor, agency.pk, data, name=name, tell=self._stage)
         self._tell_twice(taken.twice)
+        if is_long(agency.pk):
+            tasks.bank_soon()  # a worker that is there takes every other block
         run = match_new(agency.pk, tell=self._stage)
         again = " taken in before" if taken.again else ""
         told = f"stored={taken.stored} known={len(taken.twice)} matched={run.matched}"
