@@ -105,6 +105,7 @@ def assemble(*, areas: int, cases: int, days: Sequence[date], rng: Random) -> Ca
 def _offices(count: int) -> Iterable[Office]:
     """The first areas of as many provinces as there are, so that moves cross provinces."""
     rows = Agency.objects.filter(valid_to__isnull=True, area__pooling=True).select_related("area").order_by("area_id")
+    rows = rows.exclude(area__in=Policy.objects.values("area"))  # those follow the month's own policies
     by_province: dict[str, list[Agency]] = defaultdict(list)
     for agency in rows:
         by_province[agency.area_id[:2]].append(agency)

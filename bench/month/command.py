@@ -111,11 +111,10 @@ def _on_our_own(asked: argparse.Namespace) -> dict[str, Any]:
     try:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("load_reference", verbosity=0)
-        return live(
-            areas=asked.areas,
-            cases=asked.cases,
-            seed=asked.seed,
-            tell=lambda text: sys.stderr.write(f"{text}\n") and None,
-        )
+        return live(areas=asked.areas, cases=asked.cases, seed=asked.seed, tell=_tell)
     finally:
         connections.close_all()
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

@@ -53,8 +53,9 @@ def matching(month: Month) -> Matching:
     rows = Allocation.objects.filter(score__isnull=False).select_related("line", "case")
     for one in rows:
         automatic[one.line.bank_reference][one.case.number] = one.amount_fen
-    wrong, by_kind = [], defaultdict(lambda: [0, 0])
-    paid_twice = defaultdict(list)
+    wrong: list[str] = []
+    by_kind: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    paid_twice: dict[str, list[str]] = defaultdict(list)
     for reference, parts in automatic.items():
         real = dict(truth[reference].parts)
         wrong += [f"{reference} {number}" for number, fen in parts.items() if real.get(number) != fen]
@@ -71,8 +72,8 @@ def matching(month: Month) -> Matching:
     # Of a payment told twice one line is owed.
     owed = {reference: one for reference, one in truth.items() if one.parts and one.kind != "twin"}
     matched = {truth[reference].twin or reference for reference in whole}
-    for reference, one in owed.items():
-        kind = f"{one.kind}, {'with' if one.numbered else 'without'} the number"
+    for reference, real_line in owed.items():
+        kind = f"{real_line.kind}, {'with' if real_line.numbered else 'without'} the number"
         by_kind[kind][0] += 1
         by_kind[kind][1] += reference in matched
     exact = {reference for reference, one in owed.items() if one.kind not in ("less", "more")}
