@@ -215,7 +215,7 @@ class Month:
         """The other side has asked: the rest is sent."""
         asked = Remittance.objects.filter(case__outbound_agency=office.pk, state="MISMATCH").order_by("pk")
         for case in asked.values_list("pk", flat=True):
-            self.one(case, "answer_difference", office.checker, now, reason="D-11", note="差额补汇")
+            self.one(case, "answer_difference", office.maker, now, reason="D-11", note="差额补汇")
 
     def credit(self, office: Office, now: datetime) -> None:
         matched = Remittance.objects.filter(case__inbound_agency=office.pk, state="MATCHED").order_by("pk")
