@@ -42,16 +42,17 @@ def answering(area: Area) -> Iterator[None]:
 class EnrolmentRegistry(Protocol):
     """What the hub needs of an area's own system. Amounts in fen.
 
-    Every write names the case: an outside system takes the same write of the same case once, however often it hears it.
+    Writes of the record name the case, writes of money the `write` itself (case number, dash, number of the posting; a
+    case has several): an outside system takes the same one once, however often it hears it.
     """
 
     def facts(self, person: Person, area: str) -> AreaFacts:
         """What the area knows of the person."""
 
-    def fix_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def fix_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         """Fix the balance at `amount_fen` and empty the account; it cannot be spent from then on."""
 
-    def restore_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def restore_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         """The transfer did not go through: put the balance that was fixed back; the account can be spent again."""
 
     def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
@@ -60,10 +61,10 @@ class EnrolmentRegistry(Protocol):
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
         """Add the months that came from another area to the record, instead of those that this case brought before."""
 
-    def credit_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def credit_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         """Add money that arrived to the personal account (entry kind 107)."""
 
-    def take_back(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def take_back(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         """Take money out of the personal account again that had been credited by mistake. J-ACCOUNT-SPENT."""
 
 
@@ -122,7 +123,7 @@ class OwnTables:
             survival=Survival.DEAD if any(e.survival == Survival.DEAD for e in enrolments) else Survival.ALIVE,
         )
 
-    def fix_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def fix_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         with transaction.atomic():
             account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
             if account is None or account.status != "normal" or account.balance_fen != amount_fen:
@@ -143,8 +144,8 @@ class OwnTables:
             valid_to=date(on.year, 12, 31), ended_by=case_id
         )
 
-    def restore_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
-        self.credit_account(person, area, amount_fen, case_id)
+    def restore_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
+        self.credit_account(person, area, amount_fen, write)
 
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
         ContributionPeriod.objects.filter(case_id=case_id).delete()
@@ -164,14 +165,14 @@ class OwnTables:
             for period in periods
         )
 
-    def credit_account(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def credit_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         with transaction.atomic():
             account, _created = PersonalAccount.objects.select_for_update().get_or_create(person=person, area_id=area)
             account.balance_fen += amount_fen
             account.status = "normal"
             account.save(update_fields=["balance_fen", "status"])
 
-    def take_back(self, person: Person, area: str, amount_fen: int, case_id: int) -> None:
+    def take_back(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         with transaction.atomic():
             account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
             if account is None or account.balance_fen < amount_fen:

@@ -1,4 +1,4 @@
-"""What was decided about a balance is carried: the person's choice, payment to the person or heirs, what follows later."""
+"""What was decided about a balance is carried: a choice, a payment to the person or heirs, what follows later."""
 
 from __future__ import annotations
 

@@ -122,12 +122,13 @@ def raise_difference(context: Context) -> Effect:
 
 @effect("answer_difference")
 def answer_difference(context: Context) -> Effect:
-    """D-11: the rest is sent, by a payment of its own. J-NO-REST, J-NO-ACCOUNT."""
+    """D-11: the rest is sent, by a payment of its own. J-NO-REST, J-REST-OPEN, J-NO-ACCOUNT."""
     if context.step.reason != REST:
         return Effect()
     money, missing = context.money, outstanding_fen(context)
     if not 0 < missing < money.amount_fen:
         raise refusal("J-NO-REST")
+    payments.require_no_rest(context.case)
     rest = payments.to_inbound(
         context.case, money, PaymentKind.REST, missing, made_by=context.staff_id, now=context.step.now
     )

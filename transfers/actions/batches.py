@@ -17,7 +17,7 @@ from django.utils import timezone
 from transfers.access import Actor
 from transfers.actions.door import Item, perform_many
 from transfers.actions.lines import came_back
-from transfers.actions.payments import PRIMARY, next_sequence, payment_file
+from transfers.actions.payments import PRIMARY, next_sequence, payment_file, require_account, require_awaited
 from transfers.models import AccessEvent, Payment, PaymentBatch, Remittance, TransferCase
 from transfers.rules.bank import BatchState, PaymentKind, PaymentState
 from transfers.rules.bankfiles import BANK_MAX, NAME_MAX, plain
@@ -168,13 +168,26 @@ def approve_batch(actor: Actor, batch: int, *, without: Collection[int] = (), no
         if isinstance(answer, Refusal)
     ]
     follows = [p for p in payments.values() if p.kind not in PRIMARY and p.pk not in without]
-    own = [p for p in follows if p.made_by_id == actor.user_id]
-    left_out += [LeftOut(p.case_id, p.pk, p.reference, refusal("J-FOUR-EYES")) for p in own]
-    sent = row.payments.filter(pk__in=[p.pk for p in follows if p not in own], state=PaymentState.READY.value)
+    judged = {payment.pk: _objection(payment, actor, now) for payment in follows}
+    left_out += [LeftOut(p.case_id, p.pk, p.reference, why) for p in follows if (why := judged[p.pk]) is not None]
+    sent = row.payments.filter(pk__in=[pk for pk, why in judged.items() if why is None], state=PaymentState.READY.value)
     sent.update(state=PaymentState.SENT.value, sent_at=now)
     Payment.objects.filter(pk__in=[left.payment for left in left_out]).update(batch=None)
     _close_up(row, left_out)
     return Outcome(row, left_out)
+
+
+def _objection(payment: Payment, actor: Actor, now: datetime) -> Refusal | None:
+    """Why a rest, or money that is sent back, does not go now."""
+    try:
+        if payment.made_by_id == actor.user_id:
+            raise refusal("J-FOUR-EYES")
+        if payment.kind == PaymentKind.REST and payment.case is not None:
+            require_account(payment, now)
+            require_awaited(payment, payment.case, Remittance.objects.get(pk=payment.case_id), now)
+    except Refusal as error:
+        return error
+    return None
 
 
 def _close_up(batch: PaymentBatch, left_out: Sequence[LeftOut]) -> None:

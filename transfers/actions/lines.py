@@ -20,6 +20,7 @@ from transfers.models import Allocation, BankAccount, Payment, Remittance, State
 from transfers.models.guards import write_new
 from transfers.places import agency_with
 from transfers.rules.bank import LineState, PaymentKind
+from transfers.rules.bankfiles import is_plain
 from transfers.rules.errors import refusal
 from transfers.rules.matching import Waits
 from transfers.rules.parties import Role
@@ -174,7 +175,7 @@ def propose_return(actor: Actor, line: int, *, note: str, now: datetime | None =
     """
     row = _ours(actor, line, OPEN)
     row.return_note = _said(note)
-    if not row.payer_account:
+    if not (is_plain(row.payer_account) and any(sign.isdigit() for sign in row.payer_account)):
         raise refusal("J-RETURN-ACCOUNT")
     row.state, row.return_by_id = LineState.RETURNING.value, actor.user_id
     row.save(update_fields=["state", "return_by", "return_note"])
@@ -219,7 +220,10 @@ def approve_return(actor: Actor, line: int, *, now: datetime | None = None) -> P
 
 def came_back(payments: Iterable[Payment], *, now: datetime) -> None:
     """Refunds that were cancelled, or that the bank returned: their lines are open again and wait for a person."""
-    back = {payment.line_id: payment.amount_fen for payment in payments if payment.line_id is not None}
+    back: dict[int, int] = defaultdict(int)
+    for payment in payments:
+        if payment.line_id is not None:
+            back[payment.line_id] += payment.amount_fen
     for line in StatementLine.objects.select_for_update().filter(pk__in=back).order_by("pk"):
         line.returned_fen -= back[line.pk]
         line.state, line.reason = LineState.QUEUED.value, Waits.RETURN_FAILED.value

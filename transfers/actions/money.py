@@ -8,7 +8,8 @@ from datetime import datetime
 
 from transfers.actions import payments
 from transfers.actions.effects import Context, Effect, Next, effect
-from transfers.models import LedgerEntry, LedgerTransaction, Remittance, TransferCase
+from transfers.actions.intake import hold_person, open_case_of
+from transfers.models import Allocation, LedgerEntry, LedgerTransaction, Remittance, TransferCase
 from transfers.models.guards import keys_for, write_new
 from transfers.registry import answering, registry_for
 from transfers.rules.bank import PaymentState
@@ -70,9 +71,18 @@ def _finish(case: TransferCase) -> tuple[Next, ...]:
 
 
 def _reopen(context: Context) -> tuple[Next, ...]:
-    """A case that was complete opens again, for the reason of the step."""
-    again = context.case.state == State.COMPLETED
-    return (Next("reopen_money", reason=context.step.reason),) if again else ()
+    """A case that was complete opens again, for the reason of the step. J-OTHER-OPEN while the person has another."""
+    if context.case.state != State.COMPLETED:
+        return ()
+    hold_person(context.case)
+    if other := open_case_of(context.case.person):
+        raise refusal("J-OTHER-OPEN", number=other)
+    return (Next("reopen_money", reason=context.step.reason),)
+
+
+def _write(case: TransferCase, money: Remittance) -> str:
+    """By what a registry knows the write that goes with the next posting, however often it hears of it."""
+    return f"{case.number}-{money.postings + 1}"
 
 
 # --- fixing ---------------------------------------------------------------------------------------------
@@ -98,7 +108,7 @@ def _why(context: Context) -> dict[str, object]:
 def _fix(context: Context, amount: int) -> Posting:
     case, out = context.case, context.case.outbound_area_id
     with answering(case.outbound_area):
-        registry_for(out).fix_account(case.person, out, amount, case.pk)
+        registry_for(out).fix_account(case.person, out, amount, _write(case, context.money))
     lines = [(Book.PERSONAL, out, None, -amount), (Book.FIXED, out, None, amount)]
     return posting(context.money, "fix", lines, at=context.step.now)
 
@@ -138,7 +148,7 @@ def release(context: Context) -> Effect:
     if money.state == MoneyState.PENDING_SETTLE:
         return Effect()
     with answering(case.outbound_area):
-        registry_for(out).restore_account(case.person, out, money.amount_fen, case.pk)
+        registry_for(out).restore_account(case.person, out, money.amount_fen, _write(case, money))
     lines = [(Book.FIXED, out, None, -money.amount_fen), (Book.PERSONAL, out, None, money.amount_fen)]
     return Effect(
         writes=(
@@ -268,7 +278,7 @@ def credit_at_once(context: Context) -> Effect:
     case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
     with answering(case.inbound_area):
-        registry_for(into).credit_account(case.person, into, amount, case.pk)
+        registry_for(into).credit_account(case.person, into, amount, _write(case, money))
     sent = posting(money, "207", [(Book.FIXED, out, None, -amount), (Book.OWED, out, into, amount)], at=now)
     credited = posting(money, "107", [(Book.ADVANCED, into, out, -amount), (Book.PERSONAL, into, None, amount)], at=now)
     return Effect(then=_finish(case), writes=((post_all, sent), (post_all, credited)))
@@ -282,8 +292,11 @@ def credit_account(context: Context) -> Effect:
     """Entry kind 107: the money is in the person's new account."""
     case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
+    since = Allocation.objects.filter(case=case, undone_at=None, made_at__gte=money.remitted_at or now)
+    if since.filter(made_by=context.staff_id).exists():
+        raise refusal("J-FOUR-EYES")  # whoever matched any part of it
     with answering(case.inbound_area):
-        registry_for(into).credit_account(case.person, into, amount, case.pk)
+        registry_for(into).credit_account(case.person, into, amount, _write(case, money))
     lines = [(Book.RECEIVED, into, out, -amount), (Book.PERSONAL, into, None, amount)]
     closing = payments.Closing(case.pk, PaymentState.PAID, now, bank_reference=money.bank_reference)
     return Effect(
@@ -310,7 +323,7 @@ def grant_reclaim(context: Context) -> Effect:
     out, into = case.outbound_area_id, case.inbound_area_id
     if money.held_state == MoneyState.CREDITED:
         with answering(case.inbound_area):
-            registry_for(into).take_back(case.person, into, amount, case.pk)
+            registry_for(into).take_back(case.person, into, amount, _write(case, money))
         source: list[Line] = [(Book.PERSONAL, into, None, -amount)]
     else:
         arrived = money.received_fen or 0

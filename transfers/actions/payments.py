@@ -18,7 +18,7 @@ from transfers.places import account_of, same_province
 from transfers.rules import bankfiles, destinations
 from transfers.rules.bank import BatchState, PaymentKind, PaymentState
 from transfers.rules.errors import refusal
-from transfers.rules.money import Destination
+from transfers.rules.money import Destination, MoneyState
 from transfers.rules.parties import Named, Side
 from transfers.rules.workdays import local_date
 from transfers.sla.clocks import policy_of
@@ -105,6 +105,29 @@ def require_loose(case: TransferCase) -> None:
         raise refusal("J-IN-BATCH")
 
 
+def require_no_rest(case: TransferCase) -> None:
+    """J-REST-OPEN while a rest is ready or on its way: it is not sent twice."""
+    if Payment.objects.filter(case=case, kind=PaymentKind.REST.value, state__in=UNDER_WAY).exists():
+        raise refusal("J-REST-OPEN")
+
+
+def require_awaited(payment: Payment, case: TransferCase, money: Remittance, now: datetime) -> None:
+    """A rest is sent only while it is still missing, and while anything is sent at all. J-REST-GONE, J-YEAR-END."""
+    missing = money.amount_fen - (money.received_fen or 0)
+    if money.state != MoneyState.IN_TRANSIT or payment.amount_fen > missing:
+        raise refusal("J-REST-GONE")
+    require_sending(case, now)
+
+
+def require_account(payment: Payment, now: datetime) -> None:
+    """J-ACCOUNT-CHANGED when the payee agency's account is no longer the one that was in force at the proposal."""
+    if payment.payee_agency_id is None:
+        return
+    account = account_of(payment.payee_agency_id, local_date(now))
+    if account is None or (account.number, account.name) != (payment.payee_account, payment.payee_name):
+        raise refusal("J-ACCOUNT-CHANGED")
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
     """The payment of a case is sent. In no batch, it becomes one of its own."""
@@ -119,6 +142,7 @@ def sending(case: TransferCase, *, approved_by: int, now: datetime) -> Sending:
     payment = Payment.objects.select_related("batch").get(case=case, state=PaymentState.READY.value, kind__in=PRIMARY)
     if payment.batch is not None and payment.batch.state == BatchState.DRAFT:
         raise refusal("J-IN-BATCH")
+    require_account(payment, now)
     return Sending(payment, approved_by, now)
 
 

@@ -165,6 +165,15 @@ def _chunks(items: Sequence[str], size: int) -> Iterable[Sequence[str]]:
 # --- acting upon them -----------------------------------------------------------------------------------
 
 
+@transaction.atomic
+def take_up_again(file: BankFile) -> None:
+    """Forget why rows could not be acted upon, so that whoever works on the file next tries them once more."""
+    _hold(file)
+    again = PaymentResult.objects.filter(file=file, applied_at=None, problem__isnull=False).update(problem=None)
+    file.done, file.finished_at = file.done - again, None if again else file.finished_at
+    file.save(update_fields=["done", "finished_at"])
+
+
 def apply_results(
     actor: Actor, file: BankFile, *, retry: bool = False, now: datetime | None = None, tell: Told | None = None
 ) -> Applied:
@@ -176,11 +185,7 @@ def apply_results(
     require_finance(actor, file.agency_id, _WHAT)
     outcome = Applied()
     if retry:
-        with transaction.atomic():
-            _hold(file)
-            again = PaymentResult.objects.filter(file=file, applied_at=None, problem__isnull=False).update(problem=None)
-            file.done, file.finished_at = file.done - again, None if again else file.finished_at
-            file.save(update_fields=["done", "finished_at"])
+        take_up_again(file)
     while True:
         with transaction.atomic():
             _hold(file)

@@ -227,6 +227,7 @@ def match_new(agency: int, *, now: datetime | None = None, tell: Tell | None = N
             work.block(block, wait=wait)
             tell("match", min(run.seen, todo), todo)
         wait = run.seen == seen  # all that is left is in other hands: after them it is looked at once more
+    work.count()
     if todo:
         look_again(agency, now=now, run=run)
     return run
@@ -419,7 +420,7 @@ class _Work:
         settled = [row for row, _verdict in judged if row.line.key not in later]
         self.run.seen += len(settled)
         self.run.matched += sum(1 for row, verdict in judged if verdict.matched and row.line.key not in refused | later)
-        self._count([row.file for row in settled if row.state == LineState.NEW.value])
+        self.count()
 
     def _judge(self, line: Line, found: Iterable[Expected]) -> Verdict:
         return matching.judge(line, list(found), threshold=self.threshold)
@@ -538,18 +539,17 @@ class _Work:
                 ],
             )
 
-    def _count(self, files: Sequence[int | None]) -> None:
-        """Say of each file how far it has been worked on."""
-        done: dict[int, int] = defaultdict(int)
-        for file in files:
-            if file is not None:
-                done[file] += 1
+    def count(self) -> None:
+        """Say of each file how far it has been worked on: what is not new any more has been looked at, by whomever."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE transfers_bankfile f SET done = f.done + v.n,"
-                " finished_at = CASE WHEN f.done + v.n >= f.count THEN %s ELSE f.finished_at END"
-                " FROM unnest(%s::bigint[], %s::int[]) AS v(id, n) WHERE f.id = v.id",
-                [self.now, list(done), list(done.values())],
+                "UPDATE transfers_bankfile f SET done = f.count - w.n,"
+                " finished_at = CASE WHEN w.n = 0 THEN %s ELSE f.finished_at END"
+                " FROM (SELECT o.id, count(l.id) AS n FROM transfers_bankfile o"
+                " LEFT JOIN transfers_statementline l ON l.file_id = o.id AND l.state = 'new'"
+                " WHERE o.agency_id = %s AND o.kind = 'statement' AND o.finished_at IS NULL GROUP BY o.id) w"
+                " WHERE f.id = w.id AND f.done <= f.count - w.n",
+                [self.now, self.agency],
             )
 
     def parts(self) -> None:

@@ -361,6 +361,21 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "匹配金额超过本业务尚未到账的金额，请填写属于本业务的部分，其余退回付款人或匹配其他业务。",
         "That is more than this case still awaits. Give the part that is its; match or send back the rest.",
     ),
+    "J-REST-OPEN": (
+        409,
+        "差额已有一笔付款待发送或已发送银行，不能再次汇出；如有误，请先撤销该笔付款。",
+        "A payment of the rest is ready or on its way already. Drop it first if it is wrong.",
+    ),
+    "J-REST-GONE": (
+        409,
+        "所欠差额已经到账或业务情况已变化，这笔补汇不再需要，请撤销该笔付款。",
+        "What was missing has arrived, or the case has moved on: this payment is not needed. Drop it.",
+    ),
+    "J-ACCOUNT-CHANGED": (
+        409,
+        "收款机构的账户在申请划转后已变更，请退回后按现行账户重新申请。",
+        "The receiving account has changed since the proposal. Send it back and propose it again.",
+    ),
     "J-PART-ARRIVED": (
         409,
         "本业务已有部分款项匹配到账，不能这样办理。",

@@ -430,7 +430,8 @@ def _by_number(line: Line, numbers: Sequence[str], ranked: Sequence[Scored]) -> 
     named = [by_number[number] for number in numbers if number in by_number]
     shown = tuple(named[:SHOWN])
     if len(named) < len(numbers):
-        return Verdict(reason=Waits.UNKNOWN, candidates=shown)
+        ours = tuple(one for one in shown if one.expected.stands is not Stands.ELSEWHERE)
+        return Verdict(reason=Waits.UNKNOWN, candidates=ours)
     for stands, reason in (
         (Stands.ELSEWHERE, Waits.ELSEWHERE),
         (Stands.ENDED, Waits.ENDED),

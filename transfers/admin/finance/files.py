@@ -61,6 +61,8 @@ def _take(request: HttpRequest, here: Here, token: str) -> HttpResponse:
 def _work(here: Here, file: BankFile, *, retry: bool = False) -> None:
     """Work on the rows of a file now, or ask a worker for it."""
     if file.count > AT_ONCE:
+        if retry:
+            results.take_up_again(file)
         tasks.bank_soon()
     elif file.kind == FileKind.RESULT:
         results.apply_results(here.actor, file, retry=retry)

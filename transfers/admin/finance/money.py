@@ -11,11 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from transfers.access import visible_cases
 from transfers.actions.batches import LeftOut, make_batch
 from transfers.actions.door import perform_many
 from transfers.admin.finance.frame import AT_ONCE, PER_PAGE, Here, here_of, show
 from transfers.admin.worklist import CappedPaginator
-from transfers.models import MOVES, TransferCase
+from transfers.models import MOVES
 from transfers.models.labels import said
 from transfers.rules.errors import Refusal
 from transfers.selectors import console, finance
@@ -75,7 +76,7 @@ def _act(request: HttpRequest, here: Here, shelf: Shelf) -> HttpResponse:
         return _batch(request, here, list(ticked))
     items = [(pk, version, dict[str, Any]()) for pk, version in list(ticked.items())[:AT_ONCE]]
     done = perform_many(items, shelf.bulk, here.actor, now=now)
-    numbers = dict(TransferCase.objects.filter(pk__in=ticked).values_list("pk", "number"))
+    numbers = dict(visible_cases(here.actor).filter(pk__in=ticked).values_list("pk", "number"))
     answers = [
         Answer(pk, numbers.get(pk, str(pk)), one if isinstance(one, Refusal) else None)
         for (pk, *_rest), one in zip(items, done, strict=True)
