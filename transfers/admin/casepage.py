@@ -111,7 +111,7 @@ def show(
         for rung in progress.ladder_of(case, now)
     ]
     odd = circumstances(case)
-    main, others = _apart(console.allowed_moves(actor, case, remittance))
+    main, others = _apart(console.allowed_moves(actor, case, remittance), closed=case.info.terminal)
     context = {
         "case": case,
         "state": Named(case.info.zh, case.info.en),
@@ -158,10 +158,15 @@ def show(
     return page(request, "case", context, title=case.number, status=status)
 
 
-def _apart(offers: list[Offer]) -> tuple[list[Offer], list[Offer]]:
+def _apart(offers: list[Offer], *, closed: bool) -> tuple[list[Offer], list[Offer]]:
     """The steps that lead on, and the others: what ends or turns a case, and plain ones beside a step that leads on."""
+    if closed:
+        return [], offers  # it leads nowhere; what can still be done is not what waits
     leads = any(offer.allowed and offer.tone == "primary" for offer in offers)
-    main = [offer for offer in offers if offer.tone == "primary" or (offer.tone == "plain" and not leads)]
+    # What the person may choose, they mostly choose themselves.
+    theirs = [o for o in offers if o.declared.machine == "money" and o.declared.move.side is Side.APPLICANT]
+    ours = [offer for offer in offers if offer not in theirs]
+    main = [offer for offer in ours if offer.tone == "primary" or (offer.tone == "plain" and not leads)]
     return main, [offer for offer in offers if offer not in main]
 
 
