@@ -712,12 +712,28 @@ def drive(number: int, goals: list[tuple[str, str, str]]) -> None:
         machine.teardown()
 
 
+BY_HAND_MONEY = {
+    *("keep", "freeze", "propose_remittance", "reject_remittance", "approve_remittance", "release"),
+    *("record_receipt", "undo_receipt", "match_receipt", "credit_account"),
+}
+MONEY_BY_HAND = {
+    state.value
+    for state in (
+        *(MoneyState.NONE, MoneyState.KEPT, MoneyState.FROZEN, MoneyState.REMIT_REVIEW, MoneyState.IN_TRANSIT),
+        *(MoneyState.RECEIVED, MoneyState.MATCHED, MoneyState.CREDITED, MoneyState.RELEASED),
+    )
+}
+
+
 def test_every_move_is_taken_and_every_state_reached(ready):
-    """The same each time; a move that is declared anew must be reached as well, or be given a way in BROUGHT_ABOUT."""
+    """The same each time; a move of a case that is declared anew must be reached as well, or be given a way in
+    BROUGHT_ABOUT. Of the money, the way of a balance by hand: the rest is driven in test_money_machine.py.
+    """
     TAKEN.clear()
     REACHED.clear()
-    states = {state.value for state in (*State, *MoneyState)} - {State.DRAFT.value}
-    ways = list(WAYS)
+    moves = {name for name, one in MOVES.items() if one.machine == "case"} - {"reopen_money"} | BY_HAND_MONEY
+    ways = [way for way in WAYS if way[0] in moves and (way[1] in set(State) or {*way[1:]} <= MONEY_BY_HAND)]
+    states = {state.value for state in State} - {State.DRAFT.value} | MONEY_BY_HAND
     for number in range(9):
         # Of each move that was not taken, and of each state that was not reached, one way.
         Random(number).shuffle(ways)
@@ -727,7 +743,7 @@ def test_every_move_is_taken_and_every_state_reached(ready):
             wanted |= {target: (name, source, target) for name, source, target in ways if target in left}
         goals = sorted(set(wanted.values()))
         drive(number, goals[::2] if number == 0 else goals)
-    assert set(MOVES) - set(TAKEN) == set()
+    assert moves - set(TAKEN) == set()
     assert states - set(REACHED) == set()
 
 
