@@ -624,7 +624,8 @@ def _first_step(machine: str, here: str, targets: set[str]) -> str | None:
             if declared.machine != machine or (declared.move.side is Side.SYSTEM and name != "finish"):
                 continue
             ends = [target for source, target in declared.ways if source == state]
-            if len(ends) == 1 and ends[0] not in seen:  # where the row itself chooses, nobody can plan
+            # Where the row itself chooses, nobody can plan; but most balances go to the inbound area.
+            if ends and (len(ends) == 1 or name == "approve_remittance") and ends[0] not in seen:
                 seen.add(ends[0])
                 queue.append((ends[0], first or name))
     return None
