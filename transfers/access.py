@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 
 from transfers.models import MOVES, Agency, Area, Membership, Partner, Remittance, TransferCase
 from transfers.models.moves import Move
-from transfers.places import furnish
+from transfers.places import agency_with, furnish
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.parties import Named, Role, Side
 
@@ -177,6 +177,19 @@ def check_four_eyes(actor: Actor, case: TransferCase, remittance: Remittance | N
         row = case if hasattr(case, column) else remittance
         if actor.user_id is not None and getattr(row, column, None) == actor.user_id:
             raise refusal("J-FOUR-EYES")
+
+
+def require_finance(actor: Actor, agency: int, what: Named) -> None:
+    """J-NOT-YOURS for everybody but the finance staff of this agency; `what` is the work that is asked for."""
+    if not actor.has(agency, Role.FINANCE):
+        name = agency_with(agency).name
+        raise refusal(
+            "J-NOT-YOURS",
+            what=what.zh,
+            what_en=what.en,
+            who=f"{name}的财务人员",
+            who_en=f"the finance staff of {name}",
+        )
 
 
 def not_yours(move: Move) -> Refusal:

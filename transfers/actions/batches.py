@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from transfers.access import Actor
+from transfers.access import Actor, require_finance
 from transfers.actions.door import Item, perform_many
 from transfers.actions.lines import came_back
 from transfers.actions.payments import PRIMARY, next_sequence, payment_file, require_account, require_awaited
@@ -23,7 +23,8 @@ from transfers.rules.bank import BatchState, PaymentKind, PaymentState
 from transfers.rules.bankfiles import BANK_MAX, NAME_MAX, plain
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.money import Destination, MoneyState
-from transfers.rules.parties import Named, Role
+from transfers.rules.parties import Named
+from transfers.rules.text import written
 
 PAYMENTS_MAX = 1000
 SAID = 3  # reasons in the sentence of a refused batch
@@ -47,19 +48,6 @@ class Outcome:
 
     batch: PaymentBatch
     left_out: list[LeftOut]
-
-
-def may_batch(actor: Actor, agency: int) -> bool:
-    """Whether the actor is of this agency's finance staff."""
-    return actor.has(agency, Role.FINANCE)
-
-
-def require_finance(actor: Actor, agency: int, what: Named) -> None:
-    """J-NOT-YOURS for everybody but the agency's finance staff."""
-    if not may_batch(actor, agency):
-        raise refusal(
-            "J-NOT-YOURS", what=what.zh, what_en=what.en, who="该机构的财务", who_en="finance staff of that agency"
-        )
 
 
 @transaction.atomic
@@ -114,7 +102,7 @@ def make_batch(
         total_fen=sum(row.amount_fen for row in going),
         made_by_id=actor.user_id,
         made_at=now,
-        note=note.strip()[:500],
+        note=written(note),
     )
     Payment.objects.filter(pk__in=[row.pk for row in going]).update(batch=batch)
     return Outcome(batch, left_out)
@@ -208,7 +196,7 @@ def cancel_batch(actor: Actor, batch: int, *, note: str = "", now: datetime | No
     """
     row = _draft(actor, batch, Named("撤销付款批次", "Cancel a batch of payments"))
     row.payments.update(batch=None)
-    row.state, row.note = BatchState.CANCELLED.value, note.strip()[:500] or row.note
+    row.state, row.note = BatchState.CANCELLED.value, written(note) or row.note
     row.save(update_fields=["state", "note"])
     return row
 
@@ -225,9 +213,7 @@ def drop_payment(actor: Actor, payment: int, *, note: str, now: datetime | None 
     if row is None:
         raise refusal("J-NOT-FOUND")
     require_finance(actor, row.agency_id, Named("撤销付款", "Drop a payment"))
-    note = note.strip()[:500]
-    if not note:
-        raise refusal("J-NOTE")
+    note = written(note, required=True)
     row.state, row.answered_at, row.note = PaymentState.CANCELLED.value, now, note
     row.save(update_fields=["state", "answered_at", "note"])
     if row.kind == PaymentKind.REFUND:

@@ -31,11 +31,11 @@ from transfers.rules.errors import Refusal, refusal
 from transfers.rules.money import MONEY_CLOCKS, MoneyState, money_clock_effects
 from transfers.rules.parties import Side
 from transfers.rules.routes import ClockKind, State, clock_effects
-from transfers.rules.text import has_control
+from transfers.rules.text import has_control, written
 from transfers.rules.workdays import ZONE
 from transfers.sla import clocks
 
-NOTE_MAX, TEXT_MAX = 500, 60
+TEXT_MAX = 60
 MONEY_MAX_FEN = 10_000_000_00
 _YUAN = re.compile(r"(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.[0-9]{1,2})?")
 
@@ -181,7 +181,7 @@ class _Passage:
             user_id=actor.user_id,
             now=self.now,
             reason=_clean_reason(declared.move, self.reason),
-            note=_clean_note(declared.move, self.note),
+            note=written(self.note, required=declared.move.note),
             data=_clean_data(declared.move, data),
         )
         return declared, step, actor, agency
@@ -441,20 +441,6 @@ def _clean_reason(move: Move, reason: str) -> str:
     if reason not in LISTS[move.reasons]:
         raise refusal("J-REASON", allowed=sorted(LISTS[move.reasons]))
     return reason
-
-
-def _clean_note(move: Move, note: str) -> str:
-    note = note.strip()
-    if move.note and not note:
-        raise refusal("J-NOTE")
-    if len(note) > NOTE_MAX or has_control(note):
-        raise refusal(
-            "J-FIELD",
-            field="说明",
-            problem=f"不能超过{NOTE_MAX}字，也不能含控制字符",
-            problem_en=f"at most {NOTE_MAX} characters, no control characters",
-        )
-    return note
 
 
 def _clean_data(move: Move, data: Mapping[str, Any]) -> Mapping[str, Any]:

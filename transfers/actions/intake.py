@@ -29,7 +29,7 @@ from transfers.rules.facts import AccountFact, Application, AreaFacts, Enrolment
 from transfers.rules.parties import Applicant, Channel, Scheme, Side, Survival
 from transfers.rules.precheck import Failure, precheck
 from transfers.rules.routes import State
-from transfers.rules.text import has_control
+from transfers.rules.text import has_control, written
 from transfers.rules.workdays import local_date
 from transfers.selectors.asking import question_of
 
@@ -135,12 +135,14 @@ def clean(
         outbound_scheme=attempt("outbound_scheme", _choice("outbound_scheme", list(Scheme)), default="310"),
         inbound_scheme=attempt("inbound_scheme", _choice("inbound_scheme", list(Scheme)), default="310"),
         applicant=applicant,
-        applicant_name=attempt("applicant_name", lambda text: _text("applicant_name", text, 80)),
+        applicant_name=attempt("applicant_name", lambda text: written(text, field="applicant_name", limit=80)),
         employer_code=attempt("employer_code", lambda text: identity.clean_uscc(text) if text.strip() else ""),
-        agent_relation=attempt("agent_relation", lambda text: _text("agent_relation", text, 20)),
+        agent_relation=attempt("agent_relation", lambda text: written(text, field="agent_relation", limit=20)),
         agent_phone=attempt("agent_phone", lambda text: _phone(text, needed=False)),
-        certificate_number=attempt("certificate_number", lambda text: _text("certificate_number", text, 40)),
-        remarks=attempt("remarks", lambda text: _text("remarks", text, 500)),
+        certificate_number=attempt(
+            "certificate_number", lambda text: written(text, field="certificate_number", limit=40)
+        ),
+        remarks=attempt("remarks", lambda text: written(text, field="remarks", limit=500)),
         language=attempt("language", _choice("language", ["zh-hans", "en"]), default="zh-hans"),
     )
     for name, field, zh, en in _wanting(cleaned, channel, today):
@@ -513,16 +515,4 @@ def _email(text: str) -> str:
             raise ValidationError("")
     except ValidationError:
         raise refusal("J-FIELD", field="电子邮箱", problem="格式不正确", problem_en="not an e-mail address") from None
-    return text
-
-
-def _text(name: str, text: str, limit: int) -> str:
-    text = text.strip()
-    if len(text) > limit or has_control(text):
-        raise refusal(
-            "J-FIELD",
-            field=name,
-            problem=f"不能超过{limit}字，也不能含控制字符",
-            problem_en=f"at most {limit} characters, no control characters",
-        )
     return text

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from transfers.access import Actor
+from transfers.access import Actor, require_finance
 from transfers.models import Allocation, BankAccount, Payment, Remittance, StatementLine, TransferCase
 from transfers.models.guards import write_new
 from transfers.places import agency_with
@@ -23,13 +23,13 @@ from transfers.rules.bank import LineState, PaymentKind
 from transfers.rules.bankfiles import is_plain
 from transfers.rules.errors import refusal
 from transfers.rules.matching import Waits
-from transfers.rules.parties import Role
-from transfers.rules.text import has_control
+from transfers.rules.parties import Named
+from transfers.rules.text import written
 from transfers.rules.workdays import local_date
 from transfers.sla.ageing import first_reminder
 
 OPEN = (LineState.NEW.value, LineState.QUEUED.value)
-NOTE_MAX = 500
+WORK = Named("处理到账流水", "Work on bank lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def propose_return(actor: Actor, line: int, *, note: str, now: datetime | None =
     J-RETURN-ACCOUNT (the bank did not tell the payer's account).
     """
     row = _ours(actor, line, OPEN)
-    row.return_note = _said(note)
+    row.return_note = written(note, required=True)
     if not (is_plain(row.payer_account) and any(sign.isdigit() for sign in row.payer_account)):
         raise refusal("J-RETURN-ACCOUNT")
     row.state, row.return_by_id = LineState.RETURNING.value, actor.user_id
@@ -188,7 +188,7 @@ def refuse_return(actor: Actor, line: int, *, note: str) -> StatementLine:
     row = _ours(actor, line, (LineState.RETURNING.value,))
     if row.return_by_id == actor.user_id:
         raise refusal("J-FOUR-EYES")
-    row.state, row.return_by_id, row.return_note = LineState.QUEUED.value, None, _said(note)
+    row.state, row.return_by_id, row.return_note = LineState.QUEUED.value, None, written(note, required=True)
     row.save(update_fields=["state", "return_by", "return_note"])
     return row
 
@@ -236,38 +236,11 @@ def _ours(actor: Actor, pk: int, states: Iterable[str]) -> StatementLine:
     agency = StatementLine.objects.filter(pk=pk).values_list("agency_id", flat=True).first()
     if agency is None or (agency not in actor.roles and not actor.everything):
         raise refusal("J-LINE-NONE")
-    require_finance(actor, agency)
+    require_finance(actor, agency, WORK)
     row = StatementLine.objects.select_for_update().get(pk=pk)
     if row.state not in states:
         raise refusal("J-LINE-TAKEN", **said(row))
     return row
-
-
-def require_finance(actor: Actor, agency: int) -> None:
-    """J-NOT-YOURS unless the actor does the finance of this agency."""
-    if not actor.has(agency, Role.FINANCE):
-        name = agency_with(agency).name
-        raise refusal(
-            "J-NOT-YOURS",
-            what="处理到账流水",
-            what_en="Work on bank lines",
-            who=f"{name}的财务人员",
-            who_en=f"the finance staff of {name}",
-        )
-
-
-def _said(note: str) -> str:
-    note = note.strip()
-    if not note:
-        raise refusal("J-NOTE")
-    if len(note) > NOTE_MAX or has_control(note):
-        raise refusal(
-            "J-FIELD",
-            field="说明",
-            problem=f"不能超过{NOTE_MAX}字，也不能含控制字符",
-            problem_en=f"at most {NOTE_MAX} characters, no control characters",
-        )
-    return note
 
 
 def _bank_of(line: StatementLine) -> str:

@@ -17,15 +17,14 @@ from transfers.access import Actor
 from transfers.models import Agency, BankAccount
 from transfers.places import account_of
 from transfers.rules.bank import AccountState, account_number
-from transfers.rules.bankfiles import BANK_MAX, NAME_MAX, NOTE_MAX, plain
+from transfers.rules.bankfiles import BANK_MAX, NAME_MAX, plain
 from transfers.rules.errors import refusal
 from transfers.rules.parties import Named, Role
-from transfers.rules.text import has_control
+from transfers.rules.text import written
 from transfers.rules.workdays import local_date
 
 KEEPERS = (Role.FINANCE, Role.SUPERVISOR)
 _BANK, _NAME = Named("开户银行", "Bank"), Named("户名", "Account name")
-_NOTE, _CALL = Named("说明", "Note"), Named("回电核实记录", "Call-back")
 
 
 def may_keep(actor: Actor, agency: int) -> bool:
@@ -53,7 +52,7 @@ def propose(
     now = now or timezone.now()
     _require_keeper(actor, agency)
     bank, name = plain(bank, field=_BANK, limit=BANK_MAX), plain(name, field=_NAME, limit=NAME_MAX)
-    number, note = account_number(number), _said(note, _NOTE)
+    number, note = account_number(number), written(note)
     _hold(agency)
     if BankAccount.objects.filter(agency=agency, state=AccountState.PROPOSED.value).exists():
         raise refusal("J-ACCOUNT-OPEN")
@@ -84,7 +83,7 @@ def confirm(actor: Actor, account: int, *, callback_note: str = "", now: datetim
     """
     now = now or timezone.now()
     row = _open(actor, account)
-    callback_note = _said(callback_note, _CALL)
+    callback_note = written(callback_note, field="回电核实记录")
     account_number(row.number)  # one carried over from before the directory has never been checked
     first = max(row.valid_from, local_date(now) + timedelta(days=1))
     confirmed = BankAccount.objects.filter(agency=row.agency_id, state=AccountState.CONFIRMED.value)
@@ -106,9 +105,7 @@ def confirm(actor: Actor, account: int, *, callback_note: str = "", now: datetim
 def refuse(actor: Actor, account: int, *, note: str, now: datetime | None = None) -> BankAccount:
     """Refuse a proposed account, saying why. J-NOT-FOUND, J-NOT-YOURS, J-FOUR-EYES, J-ACCOUNT-DONE, J-NOTE."""
     row = _open(actor, account)
-    note = _said(note, _NOTE)
-    if not note:
-        raise refusal("J-NOTE")
+    note = written(note, required=True)
     row.state, row.callback_note = AccountState.REFUSED.value, note
     row.checked_by_id, row.checked_at = actor.user_id, now or timezone.now()
     row.save(update_fields=["state", "callback_note", "checked_by", "checked_at"])
@@ -145,15 +142,3 @@ def _open(actor: Actor, account: int) -> BankAccount:
     if found.made_by_id is not None and found.made_by_id == actor.user_id:
         raise refusal("J-FOUR-EYES")
     return found
-
-
-def _said(text: str, field: Named) -> str:
-    text = text.strip()
-    if len(text) > NOTE_MAX or has_control(text):
-        raise refusal(
-            "J-FIELD",
-            field=field.zh,
-            problem=f"不能超过{NOTE_MAX}字，也不能含控制字符",
-            problem_en=f"at most {NOTE_MAX} characters, no control characters",
-        )
-    return text

@@ -12,8 +12,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from transfers.access import Actor
-from transfers.actions.batches import require_finance
+from transfers.access import Actor, require_finance
 from transfers.actions.door import perform_many
 from transfers.actions.lines import came_back
 from transfers.actions.payments import PRIMARY
@@ -23,6 +22,7 @@ from transfers.rules.bankfiles import Results, file_refusal, problem, read_resul
 from transfers.rules.codes import MONEY
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.parties import Named
+from transfers.rules.text import written
 
 CHUNK = 500  # rows that are acted upon in one transaction
 _EVER_SENT = (PaymentState.SENT.value, PaymentState.PAID.value, PaymentState.RETURNED.value)
@@ -293,9 +293,7 @@ def set_aside(actor: Actor, result: int, *, note: str, now: datetime | None = No
     if row is None:
         raise refusal("J-NOT-FOUND")
     require_finance(actor, row.file.agency_id, _WHAT)
-    note = note.strip()[:500]
-    if not note:
-        raise refusal("J-NOTE")
+    note = written(note, required=True)
     row.applied_at = now or timezone.now()
     row.problem = {**(row.problem or {}), "note": note, "by": actor.name}
     row.save(update_fields=["applied_at", "problem"])

@@ -15,11 +15,11 @@ from transfers.access import Actor
 from transfers.models import Agency, LedgerEntry, LedgerTransaction, Settlement
 from transfers.places import agency_of, area_of, has_area
 from transfers.rules.bank import SettlementState
-from transfers.rules.bankfiles import NOTE_MAX, plain
+from transfers.rules.bankfiles import plain
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.money import Book
 from transfers.rules.parties import Named, Role
-from transfers.rules.text import has_control
+from transfers.rules.text import written
 from transfers.selectors.settlements import owed_fen
 
 REFERENCE_MAX = 60
@@ -53,7 +53,7 @@ def propose(
             raise refusal("J-AREA", code=code[:6])
     maker = _hold(actor, outbound)
     reference = plain(bank_reference, field=_REFERENCE, limit=REFERENCE_MAX)
-    note = _said(note)
+    note = written(note)
     if amount_fen <= 0:
         raise refusal("J-FIELD", field="清算金额", problem="须大于零", problem_en="it must be above zero")
     _require_owed(outbound, inbound, amount_fen)
@@ -105,9 +105,7 @@ def refuse(actor: Actor, settlement: int, *, note: str, now: datetime | None = N
     Refused: J-NOT-FOUND, J-NOT-YOURS, J-SETTLE-DONE, J-FOUR-EYES, J-NOTE.
     """
     row = _open(actor, settlement)
-    note = _said(note)
-    if not note:
-        raise refusal("J-NOTE")
+    note = written(note, required=True)
     row.state, row.note = SettlementState.REFUSED.value, note
     row.checked_by_id, row.checked_at = actor.user_id, now or timezone.now()
     row.save(update_fields=["state", "note", "checked_by", "checked_at"])
@@ -157,15 +155,3 @@ def _require_owed(outbound: str, inbound: str, amount_fen: int) -> None:
 
 def _pair(outbound: str, inbound: str) -> dict[str, str]:
     return {"out": area_of(outbound).name, "into": area_of(inbound).name}
-
-
-def _said(note: str) -> str:
-    note = note.strip()
-    if len(note) > NOTE_MAX or has_control(note):
-        raise refusal(
-            "J-FIELD",
-            field="说明",
-            problem=f"不能超过{NOTE_MAX}字，也不能含控制字符",
-            problem_en=f"at most {NOTE_MAX} characters, no control characters",
-        )
-    return note

@@ -20,9 +20,9 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from accounts.crypto import seal_value
-from transfers.access import SYSTEM, Actor
+from transfers.access import SYSTEM, Actor, require_finance
 from transfers.actions.door import Done, perform_many
-from transfers.actions.lines import require_finance
+from transfers.actions.lines import WORK
 from transfers.models import BankAccount, BankFile, StatementLine
 from transfers.places import agencies, agency_with, area_of
 from transfers.policies import applying
@@ -96,7 +96,7 @@ def preview_statement(
     actor: Actor, agency: int, data: bytes, *, name: str = "", now: datetime | None = None
 ) -> Preview:
     """Look at a file without taking it in. Refused as `take_statement` would be."""
-    require_finance(actor, agency)
+    require_finance(actor, agency, WORK)
     statement = _read(agency, data, name, now or timezone.now())
     before = _before(agency, statement)
     known = _known(agency, statement.rows) if before is None else ()
@@ -112,7 +112,7 @@ def take_statement(
     J-NOT-YOURS; J-FILE (with everything that is wrong); J-FILE-GAP, J-FILE-SEQUENCE (not the next one). The same file
     again changes nothing and says so; a line that another file brought is told, and not stored.
     """
-    require_finance(actor, agency)
+    require_finance(actor, agency, WORK)
     now, tell = now or timezone.now(), tell or _silent
     statement = _read(agency, data, name, now)
     with transaction.atomic():
