@@ -7,17 +7,19 @@ registry that does not answer raises `RegistryUnavailable`: that leads to a retr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Protocol
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection
+from django.db.models import F
 from django.utils.module_loading import import_string
 
-from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount
+from transfers.models import Area, ContributionPeriod, Enrolment, Person, PersonalAccount, rows
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.facts import AccountFact, AreaFacts, EnrolmentFact
 from transfers.rules.months import Period
@@ -86,50 +88,12 @@ class OwnTables:
     def facts(self, person: Person, area: str) -> AreaFacts:
         if person.pk is None:  # nobody that the hub has met: a question before any application
             return AreaFacts(area)
-        enrolments = list(Enrolment.objects.filter(person=person, area=area))
-        account = PersonalAccount.objects.filter(person=person, area=area).first()
-        return AreaFacts(
-            area=area,
-            enrolments=tuple(
-                EnrolmentFact(
-                    e.scheme,
-                    e.status,
-                    e.name,
-                    retired=e.retired,
-                    account_kind=e.account_kind,
-                    valid_from=e.valid_from,
-                    valid_to=e.valid_to,
-                    transferred=e.ended_by_id is not None,
-                )
-                for e in enrolments
-            ),
-            periods=tuple(
-                Period(
-                    p.first_month,
-                    p.last_month,
-                    p.kind,
-                    p.origin_id or area,
-                    p.scheme,
-                    p.reversed,
-                    p.collection,
-                    p.ground,
-                )
-                for p in ContributionPeriod.objects.filter(person=person, area=area).order_by("first_month", "id")
-            ),
-            account=AccountFact(account.balance_fen, account.status) if account else None,
-            arrears=any(e.arrears for e in enrolments),
-            open_claims=any(e.open_claims for e in enrolments),
-            numbers=max(1, len({e.person_number for e in enrolments} - {""})),
-            survival=Survival.DEAD if any(e.survival == Survival.DEAD for e in enrolments) else Survival.ALIVE,
-        )
+        return own_facts([(person.pk, area)])[person.pk, area]
 
     def fix_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
-        with transaction.atomic():
-            account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
-            if account is None or account.status != "normal" or account.balance_fen != amount_fen:
-                raise AccountChanged
-            account.balance_fen, account.status = 0, "zeroed"
-            account.save(update_fields=["balance_fen", "status"])
+        accounts = PersonalAccount.objects.filter(person=person, area=area, status="normal", balance_fen=amount_fen)
+        if not accounts.update(balance_fen=0, status="zeroed"):
+            raise AccountChanged
 
     def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
         mine = Enrolment.objects.filter(person=person, area=area, scheme=scheme)
@@ -166,19 +130,68 @@ class OwnTables:
         )
 
     def credit_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
-        with transaction.atomic():
-            account, _created = PersonalAccount.objects.select_for_update().get_or_create(person=person, area_id=area)
-            account.balance_fen += amount_fen
-            account.status = "normal"
-            account.save(update_fields=["balance_fen", "status"])
+        with connection.cursor() as cursor:
+            cursor.execute(_CREDIT, [person.pk, area, amount_fen])
 
     def take_back(self, person: Person, area: str, amount_fen: int, write: str) -> None:
-        with transaction.atomic():
-            account = PersonalAccount.objects.select_for_update().filter(person=person, area=area).first()
-            if account is None or account.balance_fen < amount_fen:
-                raise refusal("J-ACCOUNT-SPENT")
-            account.balance_fen -= amount_fen
-            account.save(update_fields=["balance_fen"])
+        accounts = PersonalAccount.objects.filter(person=person, area=area, balance_fen__gte=amount_fen)
+        if not accounts.update(balance_fen=F("balance_fen") - amount_fen):
+            raise refusal("J-ACCOUNT-SPENT")
+
+
+_CREDIT = """
+INSERT INTO transfers_personalaccount AS a (person_id, area_id, balance_fen, status) VALUES (%s, %s, %s, 'normal')
+ON CONFLICT (person_id, area_id) DO UPDATE SET balance_fen = a.balance_fen + excluded.balance_fen, status = 'normal'
+"""
+_ASKED = "JOIN unnest(%s::bigint[], %s::text[]) AS v(person, area) ON v.person = t.person_id AND v.area = t.area_id"
+
+
+def own_facts(asked: Collection[tuple[int, str]]) -> dict[tuple[int, str], AreaFacts]:
+    """What our own tables say, for pairs of person and area: three statements however many."""
+    pairs = [[person for person, _area in asked], [area for _person, area in asked]]
+    enrolments: dict[tuple[int, str], list[Enrolment]] = defaultdict(list)
+    for e in rows.read(Enrolment, f"{_ASKED} ORDER BY t.id", pairs):
+        enrolments[e.person_id, e.area_id].append(e)
+    periods: dict[tuple[int, str], list[ContributionPeriod]] = defaultdict(list)
+    for p in rows.read(ContributionPeriod, f"{_ASKED} ORDER BY t.first_month, t.id", pairs):
+        periods[p.person_id, p.area_id].append(p)
+    accounts = {(a.person_id, a.area_id): a for a in rows.read(PersonalAccount, _ASKED, pairs)}
+    return {pair: _facts(pair[1], enrolments[pair], periods[pair], accounts.get(pair)) for pair in asked}
+
+
+def _facts(
+    area: str,
+    enrolments: Sequence[Enrolment],
+    periods: Sequence[ContributionPeriod],
+    account: PersonalAccount | None,
+) -> AreaFacts:
+    return AreaFacts(
+        area=area,
+        enrolments=tuple(
+            EnrolmentFact(
+                e.scheme,
+                e.status,
+                e.name,
+                retired=e.retired,
+                account_kind=e.account_kind,
+                valid_from=e.valid_from,
+                valid_to=e.valid_to,
+                transferred=e.ended_by_id is not None,
+            )
+            for e in enrolments
+        ),
+        periods=tuple(
+            Period(
+                p.first_month, p.last_month, p.kind, p.origin_id or area, p.scheme, p.reversed, p.collection, p.ground
+            )
+            for p in periods
+        ),
+        account=AccountFact(account.balance_fen, account.status) if account else None,
+        arrears=any(e.arrears for e in enrolments),
+        open_claims=any(e.open_claims for e in enrolments),
+        numbers=max(1, len({e.person_number for e in enrolments} - {""})),
+        survival=Survival.DEAD if any(e.survival == Survival.DEAD for e in enrolments) else Survival.ALIVE,
+    )
 
 
 def registry_for(area: str) -> EnrolmentRegistry:
@@ -186,6 +199,11 @@ def registry_for(area: str) -> EnrolmentRegistry:
     path = settings.ENROLMENT_REGISTRIES.get(area)
     registry: EnrolmentRegistry = import_string(path)() if path else OwnTables()
     return registry
+
+
+def is_ours(area: str) -> bool:
+    """Whether an area lives in our own tables, which can be asked for many persons at once."""
+    return type(registry_for(area)) is OwnTables
 
 
 def ask(
@@ -212,3 +230,20 @@ def ask(
             log.exception("registry_failed", area=area)
             silent.append(area)
     return said, silent
+
+
+def ask_many(
+    wanted: Sequence[tuple[Person, Sequence[str]]], *, away: set[str] | None = None
+) -> list[tuple[dict[str, AreaFacts], list[str]]]:
+    """`ask` for many persons, each of their areas; our own tables are asked once for all of them."""
+    away = set() if away is None else away
+    ours = [(person.pk, area) for person, areas in wanted for area in areas if is_ours(area) and area not in away]
+    known: dict[tuple[int, str], AreaFacts] = own_facts(ours) if len(wanted) > 1 else {}
+    answers = []
+    for person, areas in wanted:
+        said, silent = ask(person, [area for area in areas if (person.pk, area) not in known], away=away)
+        for area in areas:
+            if (person.pk, area) in known:
+                said[area] = known[person.pk, area]
+        answers.append((said, silent))
+    return answers

@@ -40,11 +40,14 @@ def write_changes(rows: Iterable[tuple[models.Model, Sequence[str]]]) -> None:
         fields = [by_name[name] for name in columns]
         key, table = model._meta.pk, model._meta.db_table
         with connection.cursor() as cursor:
-            if len(group) == 1 or any(isinstance(field, ArrayField | models.JSONField) for field in fields):
+            if len(group) == 1 or any(isinstance(field, ArrayField) for field in fields):
                 assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
                 sql = f'UPDATE "{table}" SET {assignments} WHERE "{key.column}" = %s'  # nosec B608 - our columns
-                # One round trip; these columns cannot be unnested.
-                cursor.executemany(sql, [[*stored(row, fields), row.pk] for row in group])
+                values = [[*stored(row, fields), row.pk] for row in group]
+                if len(group) == 1:
+                    cursor.execute(sql, values[0])
+                else:
+                    cursor.executemany(sql, values)  # one round trip; arrays cannot be unnested
             else:
                 assignments = ", ".join(f'"{field.column}" = v."{field.column}"' for field in fields)
                 names = ", ".join(f'"{field.column}"' for field in (*fields, key))
@@ -57,15 +60,18 @@ def write_changes(rows: Iterable[tuple[models.Model, Sequence[str]]]) -> None:
 
 
 def write_new(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write new rows by COPY: the named columns (attnames) as they are stored. For `transfers.actions`."""
+    """Write new rows, many by COPY: the named columns (attnames) as they are stored. For `transfers.actions`."""
     by_name = {field.attname: field for field in model._meta.concrete_fields}
-    names = ", ".join(f'"{by_name[name].column}"' for name in columns)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f'COPY "{model._meta.db_table}" ({names}) FROM STDIN') as copy,  # nosec B608 - our columns
-    ):
-        for row in rows:
-            copy.write_row(row)
+    names, table = ", ".join(f'"{by_name[name].column}"' for name in columns), model._meta.db_table
+    rows = list(rows)
+    with connection.cursor() as cursor:
+        if len(rows) == 1:
+            places = ", ".join(["%s"] * len(columns))
+            cursor.execute(f'INSERT INTO "{table}" ({names}) VALUES ({places})', rows[0])  # nosec B608 - our columns
+        elif rows:
+            with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:  # nosec B608 - our columns
+                for row in rows:
+                    copy.write_row(row)
 
 
 def keys_for(model: type[models.Model], count: int) -> list[int]:

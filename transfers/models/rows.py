@@ -1,0 +1,46 @@
+"""Rows that are read on every move, by statements that are put together once: the ORM builds each of them anew, which
+takes longer than the answer. For `transfers.actions` and `transfers.sla`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+M = TypeVar("M", bound=models.Model)
+
+
+def read(model: type[M], where: str, arguments: Sequence[Any]) -> list[M]:
+    """The rows of a table, called t, for which SQL of ours holds; it may order and lock them."""
+    names, columns, converters = _reading(model)
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT {names} FROM "{model._meta.db_table}" t {where}', arguments)  # nosec B608 - our columns
+        rows = cursor.fetchall()
+    if not rows:
+        return []
+    found = []
+    for row in rows:
+        values = list(row)
+        for at, column, functions in converters:
+            for function in functions:
+                values[at] = function(values[at], column, connection)
+        found.append(model.from_db(connection.alias, columns, values))
+    return found
+
+
+@cache
+def _reading(model: type[models.Model]) -> tuple[str, list[str], list[tuple[int, Any, list[Any]]]]:
+    """The columns to select, their attributes, and what makes values of those that are stored in another form."""
+    fields = model._meta.concrete_fields
+    converters = []
+    for at, field in enumerate(fields):
+        functions = [
+            *connection.ops.get_db_converters(field.cached_col),
+            *field.get_db_converters(connection),
+        ]
+        if functions:
+            converters.append((at, field.cached_col, functions))
+    return ", ".join(f't."{field.column}"' for field in fields), [field.attname for field in fields], converters
