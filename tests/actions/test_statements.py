@@ -157,7 +157,7 @@ def test_lines_are_matched_without_a_number_or_wait_with_a_reason(world):
         row(1, "医保个人账户转移", fen=345_679),  # case 3 alone
         row(2, "医保个人账户转移"),  # case 1 or case 2
         row(3, "李四", fen=99),
-        row(4, cases[1].number, fen=300_000),
+        row(4, cases[1].number, fen=300_000, payer="某银行待清算户"),
         row(5, cases[2].number, fen=400_000),
         row(6, "JX1234567890124", fen=98),
         row(7, "测试甲", fen=97),
@@ -199,8 +199,11 @@ def test_doubles_of_a_file_are_not_credited_twice(world):
 def test_parts_make_up_a_case_and_one_line_serves_two(world):
     parted, one, two = (sent(world, serial) for serial in (1, 2, 3))
     take(world, row(1, parted.number, fen=300_000), row(2, f"{one.number}{two.number}", fen=2 * 345_678))
-    match_new(agency(), now=LATER)
+    assert match_new(agency(), now=LATER).matched == 2
     assert [world.money(case).state for case in (parted, one, two)] == ["IN_TRANSIT", "MATCHED", "MATCHED"]
+    money = world.money(parted)
+    assert (money.received_fen, money.matched_at, money.bank_reference) == (300_000, None, "B00001")
+    assert transit_and_received() == (45_678, 300_000 + 2 * 345_678)
     take(world, row(1, f"{parted.number} 第二笔", fen=45_678, ref="P2"), sequence=2)
     match_new(agency(), now=LATER)
     money = world.money(parted)
@@ -210,9 +213,27 @@ def test_parts_make_up_a_case_and_one_line_serves_two(world):
     assert problems(now=LATER) == []
 
 
+def test_a_part_that_comes_again_or_from_somebody_else_waits(world):
+    case = sent(world)
+    number = case.number
+    take(world, row(1, number, fen=200_000), row(2, number, fen=200_000, ref="P2"), row(3, number, fen=7, payer="个人"))
+    take(world, row(1, number, fen=100_000, ref="P4"), row(2, number, fen=145_678, ref="P5"), sequence=2)
+    assert match_new(agency(), now=LATER).matched == 2
+    found = {line.bank_reference: (line.state, line.reason) for line in StatementLine.objects.all()}
+    assert found["P2"] == ("queued", "twice")
+    assert found["B00003"][0] == "queued"
+    assert [found[reference] for reference in ("B00001", "P4", "P5")] == [
+        ("done", ""),
+        ("done", ""),
+        ("queued", "more"),
+    ]
+    assert (world.money(case).state, world.money(case).received_fen) == ("IN_TRANSIT", 300_000)
+    assert problems(now=LATER) == []
+
+
 def test_merged_payments_are_proposed_and_split_by_hand(world):
     one, two = (sent(world, serial) for serial in (1, 2))
-    take(world, row(1, "合并", fen=2 * 345_678))
+    take(world, row(1, "合并", fen=2 * 345_678, payer="南宁市医保局"))
     match_new(agency(), now=LATER)
     line = only_line()
     assert line.reason == "merged"
@@ -226,6 +247,22 @@ def test_merged_payments_are_proposed_and_split_by_hand(world):
     assert (only_line().state, only_line().reason) == ("done", "")
     assert world.money(two).matcher_id == world.in_handler.pk
     assert transit_and_received() == (0, 2 * 345_678)
+
+
+def test_all_of_a_day_in_one_sum_is_matched(world):
+    cases = [sent(world, serial) for serial in (1, 2, 3)]
+    take(world, row(1, "医保个人账户余额合并划转", fen=3 * 345_678))
+    assert match_new(agency(), now=LATER).matched == 1
+    assert [world.money(case).state for case in cases] == ["MATCHED"] * 3
+    assert (only_line().state, transit_and_received()) == ("done", (0, 3 * 345_678))
+    assert problems(now=LATER) == []
+
+
+def test_a_line_that_names_its_case_comes_before_one_that_has_only_the_amount(world):
+    case = sent(world)
+    take(world, row(1, ""), row(2, case.number, ref="NAMED"))
+    assert match_new(agency(), now=LATER).matched == 1
+    assert list(StatementLine.objects.filter(state="done").values_list("bank_reference", flat=True)) == ["NAMED"]
 
 
 def test_a_wrong_match_is_undone_by_two(world):

@@ -23,7 +23,7 @@ from accounts.crypto import seal_value
 from transfers.access import SYSTEM, Actor, require_finance
 from transfers.actions.door import Done, perform_many
 from transfers.actions.lines import WORK
-from transfers.models import BankAccount, BankFile, StatementLine
+from transfers.models import Allocation, BankAccount, BankFile, StatementLine
 from transfers.places import agencies, agency_with, area_of
 from transfers.policies import applying
 from transfers.rules import bankfiles, matching
@@ -244,14 +244,13 @@ def _blocks(agency: int) -> list[int]:
 
 
 def look_again(agency: int, *, now: datetime | None = None, run: Matched | None = None) -> Matched:
-    """Look again at queued lines that may have come before what they belong to, and at parts that may be complete."""
+    """Look again at queued lines that may have come before what they belong to."""
     now, run = now or timezone.now(), run or Matched()
     work = _Work(agency, now, run, deep=True)
     last = 0
     while pks := _queued(agency, last, now):
         last = pks[-1]
         work.chunk(pks)
-    work.parts()
     return run
 
 
@@ -307,7 +306,7 @@ class _Match:
 
 _FOUND = """
 SELECT c.id, c.number, c.version, c.name, c.outbound_area_id, c.inbound_agency_id, r.state,
-    r.amount_fen - COALESCE(r.received_fen, 0), r.remitted_at
+    r.amount_fen - COALESCE(r.received_fen, 0), r.received_fen, r.remitted_at
 """
 _BY_NUMBER = f"""{_FOUND}, NULL FROM transfers_transfercase c LEFT JOIN transfers_remittance r ON r.case_id = c.id
 WHERE c.number = ANY(%s)"""
@@ -327,7 +326,8 @@ WITH awaited AS ({_FOUND}, p.batch_id, (r.remitted_at AT TIME ZONE 'Asia/Shangha
 summed AS (SELECT *, sum(fen) OVER by_day AS of_day, count(*) OVER by_day AS n_day,
         sum(fen) OVER by_batch AS of_batch, count(*) OVER by_batch AS n_batch
     FROM awaited WINDOW by_day AS (PARTITION BY outbound_area_id, day), by_batch AS (PARTITION BY batch_id))
-SELECT id, number, version, name, outbound_area_id, inbound_agency_id, state, fen, remitted_at, batch_id FROM summed
+SELECT id, number, version, name, outbound_area_id, inbound_agency_id, state, fen, received_fen, remitted_at, batch_id
+FROM summed
 WHERE (n_day > 1 AND of_day = ANY(%s)) OR (batch_id IS NOT NULL AND n_batch > 1 AND of_batch = ANY(%s))
 """
 
@@ -392,6 +392,8 @@ class _Work:
 
     def _settle(self, rows: Sequence[_Row]) -> None:
         judged = [(row, self._judge(row.line, found)) for row, found in self._candidates(rows)]
+        # Whoever names a case comes before those who only have its amount.
+        judged.sort(key=lambda pair: not matching.read(pair[0].line.remark).numbers)
         matches: list[_Match] = []
         later: set[int] = set()
         busy: set[int] = set()
@@ -476,11 +478,22 @@ class _Work:
             cursor.execute(sql, arguments)
             rows = cursor.fetchall()
         found = []
-        for case, number, version, name, area, inbound, money, fen, sent, batch in rows:
+        parts = self._parts([case for case, *_more, received, _sent, _batch in rows if received])
+        for case, number, version, name, area, inbound, money, fen, _received, sent, batch in rows:
             self.versions[case] = version
             stands = self._stands(inbound, money)
             when = local_date(sent) if sent else None
-            found.append(Expected(case, number, name, self.offices[area], fen or 0, when, batch, stands))
+            arrived = frozenset(parts.get(case, ()))
+            found.append(Expected(case, number, name, self.offices[area], fen or 0, when, batch, stands, arrived))
+        return found
+
+    def _parts(self, cases: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
+        """The lines of which a part is a case's already: case -> who paid how much."""
+        found: dict[int, list[tuple[str, int]]] = defaultdict(list)
+        if cases:
+            live = Allocation.objects.filter(case__in=cases, undone_at=None)
+            for case, payer, fen in live.values_list("case_id", "line__payer_name", "line__amount_fen"):
+                found[case].append((plain(payer), fen))
         return found
 
     def _stands(self, inbound: int, money: str | None) -> Stands:
@@ -551,25 +564,6 @@ class _Work:
                 " WHERE f.id = w.id AND f.done <= f.count - w.n",
                 [self.now, self.agency],
             )
-
-    def parts(self) -> None:
-        """Match the lines that carry one case number and together make up what is outstanding."""
-        since = self.now - timedelta(days=AGAIN_DAYS)
-        try:
-            with transaction.atomic():
-                _take_turns(self.agency)
-                rows = self._rows(state=LineState.QUEUED.value, reason=Waits.LESS.value, booked_at__gt=since)
-                numbers = sorted({number for row in rows for number in matching.read(row.line.remark).numbers})
-                whole = matching.parts([row.line for row in rows], self._find(_BY_NUMBER, [numbers]))
-                waves: dict[int, list[_Match]] = defaultdict(list)
-                for row in rows:
-                    if one := whole.get(row.line.key):
-                        match = _Match(row, one.case, row.line.amount_fen, matching.CERTAIN, (matching.Point.NUMBER,))
-                        waves[sum(match.case == other.case for wave in waves.values() for other in wave)].append(match)
-                for _step, wave in sorted(waves.items()):
-                    self.run.matched += len(wave) - len(self._match(wave))
-        except Refusal as error:
-            log.info("lines_taken_meanwhile", agency=self.agency, code=error.code)
 
 
 def _names(code: str) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """To which cases a line of a bank statement belongs: scored, explained, and decided only where nothing speaks against.
 
-A line that carries the case number (its check digit is right) with exactly what is outstanding is certain: 100. Without
-it the points below add up, to 99 at most. Automatic is a line whose best candidate has the exact amount, reaches the
-inbound area's threshold, and has no other candidate near it; whatever the remark holds that is not understood speaks
-against. To leave a line to a person costs minutes, to credit somebody else's money costs trust: in doubt it is queued.
+A line that carries the case number (its check digit is right) with exactly what is outstanding is certain: 100. So is
+one with less that the outbound agency paid, where nothing speaks against it: a part of what that case awaits. Without
+the number the points below add up, to 99 at most. Automatic is a line whose best candidate has the exact amount, reaches
+the inbound area's threshold, and has no other candidate near it; or that pays all of a batch or a day in one sum. Of a
+remark, whatever is not understood speaks against. To leave a line to a person costs minutes, to credit somebody else's
+money costs trust: in doubt it is queued.
 
 Pure: what is awaited is an argument.
 """
@@ -38,11 +40,13 @@ class Point(StrEnum):
     NUMBER = "number"
     NEARLY = "nearly"
     PAYER = "payer"
+    SHORT = "short"
     ALIKE = "alike"
     AREA = "area"
     NAME = "name"
     MASKED = "masked"
     AMOUNT = "amount"
+    ONLY = "only"
     REST = "rest"
     SHARE = "share"
     SOON = "soon"
@@ -63,13 +67,15 @@ _POINTS: dict[Point, tuple[int, Named]] = {
     Point.NUMBER: (60, Named("附言中有本业务编号", "The remark holds the case number")),
     Point.NEARLY: (10, Named("附言中的编号与本业务编号只差一处", "The remark holds the case number with one slip")),
     Point.PAYER: (40, Named("付款人是转出地经办机构或者其账户", "The payer is the outbound agency or its account")),
+    Point.SHORT: (30, Named("付款人名称是转出地医保机构的简称", "The payer is the outbound agency by a shorter name")),
     Point.ALIKE: (20, Named("付款人像是转出地的医保机构", "The payer looks like an agency of the outbound area")),
     Point.AREA: (15, Named("写有转出地名称", "The outbound area is named")),
     Point.NAME: (10, Named("附言中有参保人姓名", "The person is named")),
     Point.MASKED: (5, Named("附言中有遮掩的姓名，与参保人相符", "A masked name fits the person")),
     Point.AMOUNT: (25, Named("金额与未到金额完全相等", "The amount is exactly what is outstanding")),
+    Point.ONLY: (10, Named("近期汇出的在途业务中只有本业务是这一金额", "No other awaited case has this amount")),
     Point.REST: (0, Named("金额少于未到金额", "The amount is less than what is outstanding")),
-    Point.SHARE: (0, Named("与其他业务合计等于本笔金额", "Adds up to the line's amount with other cases")),
+    Point.SHARE: (25, Named("与其他业务合计等于本笔金额", "Adds up to the line's amount with other cases")),
     Point.SOON: (10, Named("汇出后不久到账", "It came soon after it was sent")),
     Point.LATE: (5, Named("汇出后较久到账", "It came some time after it was sent")),
     Point.EARLY: (0, Named("到账日期早于汇出日期", "It came before it was sent")),
@@ -83,6 +89,7 @@ class Waits(StrEnum):
     NONE = "none"
     SEVERAL = "several"
     LESS = "less"
+    TWICE = "twice"
     MORE = "more"
     MERGED = "merged"
     BELOW = "below"
@@ -104,6 +111,10 @@ _WAITS = {
     Waits.NONE: Named("没有可能的业务", "No case fits"),
     Waits.SEVERAL: Named("几项业务同样可能", "Several cases fit equally well"),
     Waits.LESS: Named("金额少于应到金额，可能是分笔汇款", "Less than expected: maybe a part"),
+    Waits.TWICE: Named(
+        "该业务已有同一付款人的同额到账，可能是重复汇款",
+        "The same payer's same amount has arrived for that case: maybe paid twice",
+    ),
     Waits.MORE: Named("金额多于应到金额，可能是合并汇款", "More than expected: maybe several cases in one"),
     Waits.MERGED: Named("像是几项业务合并汇款，请确认拆分", "Looks like several cases in one: confirm the split"),
     Waits.BELOW: Named("得分低于自动匹配的最低分", "Below the score for automatic matching"),
@@ -143,7 +154,10 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A case to which a line may belong. `outstanding_fen`: what has not arrived yet; `batch`: that of its payment."""
+    """A case to which a line may belong. `outstanding_fen`: what has not arrived yet; `batch`: that of its payment.
+
+    `arrived`: the lines that brought a part of it already, as (payer as `plain` makes it, amount in fen).
+    """
 
     case: int
     number: str
@@ -153,6 +167,7 @@ class Expected:
     sent: date | None = None
     batch: int | None = None
     stands: Stands = Stands.AWAITED
+    arrived: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +237,8 @@ _SHORT = (
     ("事务中心", "中心"),
     ("经办中心", "中心"),
 )
+# What is left of a payer's name that is the area's and nothing else: no district, no bank, no other office.
+_SHORT_NAME = re.compile(r"(?:市|地区|自治州|州|盟)?医保(?:局|中心|处)?")
 # Words that say nothing of whose money it is. None that is somebody's given name (建设, 中国).
 _SAID = """
     基本医疗保险 职工医疗保险 医疗保险 医疗保障 医保 社会保险 社保 职工 基本 城镇 参保人员 参保人
@@ -341,6 +358,8 @@ def score(line: Line, expected: Expected) -> Scored:
     at_home = [place for place in expected.office.places if plain(place) in payer]
     if payer in expected.office.payers:
         why.append(Point.PAYER)
+    elif any(_SHORT_NAME.fullmatch(payer, len(plain(place))) for place in at_home if payer.startswith(plain(place))):
+        why.append(Point.SHORT)
     elif at_home and ("医保" in payer or "社保" in payer):
         why.append(Point.ALIKE)
     if at_home or any(place in found.text for place in expected.office.places):
@@ -400,17 +419,24 @@ def judge(line: Line, expected: Sequence[Expected], *, threshold: int) -> Verdic
     if found.numbers:
         return _by_number(line, found.numbers, ranked)
     awaited = [one for one in ranked if one.expected.stands is Stands.AWAITED]
-    exact = [one for one in awaited if Point.AMOUNT in one.why]
+    exact = _told_apart([one for one in awaited if Point.AMOUNT in one.why])
     shown = tuple((exact or awaited)[:SHOWN])
     if exact:
         best, *others = exact
         others = [*others, *(one for one in awaited if Point.AMOUNT not in one.why)]
         if any(other.score > best.score - MARGIN for other in others):
             return Verdict(reason=Waits.SEVERAL, candidates=shown)
+        if _again(line, best):
+            return Verdict(reason=Waits.TWICE, candidates=shown)
         if best.score >= threshold and Point.STRANGE not in best.why:
             return Verdict(matched=(best,), candidates=shown)
         return Verdict(reason=Waits.BELOW, candidates=shown)
     if split := _merged(line, [one for one in awaited if {Point.PAYER, Point.ALIKE, Point.AREA} & set(one.why)]):
+        if all(
+            one.score >= threshold and not {Point.STRANGE, Point.EARLY} & set(one.why) and not _again(line, one)
+            for one in split
+        ):
+            return Verdict(matched=split, candidates=split[:SHOWN])
         return Verdict(reason=Waits.MERGED, candidates=split)
     # An amount that fits nobody: those are shown that the line names.
     named = tuple(one for one in awaited if {Point.NAME, Point.NEARLY} & set(one.why))[:SHOWN]
@@ -422,6 +448,28 @@ def judge(line: Line, expected: Sequence[Expected], *, threshold: int) -> Verdic
 def _ranked(line: Line, expected: Iterable[Expected]) -> list[Scored]:
     once = {one.case: one for one in expected}
     return sorted((score(line, one) for one in once.values()), key=lambda one: (-one.score, one.expected.number))
+
+
+def _told_apart(exact: Sequence[Scored]) -> list[Scored]:
+    """The amount says more where nobody else awaits it: of one that was sent not long ago."""
+    if len(exact) != 1 or Point.SOON not in exact[0].why:
+        return list(exact)
+    (only,) = exact
+    more = min(only.score + Point.ONLY.value_in_points, CERTAIN - 1)
+    return [Scored(only.expected, more, (*only.why, Point.ONLY), only.share_fen)]
+
+
+def _again(line: Line, one: Scored) -> bool:
+    """Whether a line like this one has brought a part of that case already: it may have been paid twice."""
+    return (plain(line.payer), line.amount_fen) in one.expected.arrived
+
+
+def _is_part(line: Line, one: Scored) -> bool:
+    """Whether less than is outstanding is certainly the case's that it names: of its agency, after it was sent, and
+    with nothing in the remark that speaks of something else."""
+    why = set(one.why)
+    sent = one.expected.sent is not None and one.expected.sent <= line.booked
+    return sent and bool(why & {Point.PAYER, Point.SHORT, Point.ALIKE}) and Point.STRANGE not in why
 
 
 def _by_number(line: Line, numbers: Sequence[str], ranked: Sequence[Scored]) -> Verdict:
@@ -441,10 +489,12 @@ def _by_number(line: Line, numbers: Sequence[str], ranked: Sequence[Scored]) -> 
             # Of another area's case nothing is shown but that it is theirs.
             hidden = () if reason is Waits.ELSEWHERE else shown
             return Verdict(reason=reason, candidates=hidden)
+    if any(_again(line, one) for one in named):
+        return Verdict(reason=Waits.TWICE, candidates=shown)
     wanted = sum(one.expected.outstanding_fen for one in named)
-    if line.amount_fen == wanted:
-        whole = tuple(Scored(one.expected, CERTAIN, one.why, one.expected.outstanding_fen) for one in named)
-        return Verdict(matched=whole, candidates=whole[:SHOWN])
+    if line.amount_fen == wanted or (line.amount_fen < wanted and len(named) == 1 and _is_part(line, named[0])):
+        sure = tuple(Scored(one.expected, CERTAIN, one.why, one.share_fen) for one in named)
+        return Verdict(matched=sure, candidates=sure[:SHOWN])
     return Verdict(reason=Waits.LESS if line.amount_fen < wanted else Waits.MORE, candidates=shown)
 
 
@@ -464,25 +514,11 @@ def _merged(line: Line, awaited: Sequence[Scored]) -> tuple[Scored, ...]:
         return ()
     (group,) = found.values()
     return tuple(
-        Scored(one.expected, one.score, (*one.why, Point.SHARE), one.expected.outstanding_fen)
+        Scored(
+            one.expected,
+            min(one.score + Point.SHARE.value_in_points, CERTAIN - 1),
+            (*one.why, Point.SHARE),
+            one.expected.outstanding_fen,
+        )
         for one in sorted(group, key=lambda one: one.expected.number)
     )
-
-
-def parts(lines: Sequence[Line], expected: Sequence[Expected]) -> dict[int, Expected]:
-    """The lines that are parts of one case and together make up what is outstanding: key of the line -> its case.
-
-    Only lines whose remark holds that one case number count, and only all of them together.
-    """
-    awaited = {one.number: one for one in expected if one.stands is Stands.AWAITED}
-    by_number: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        numbers = read(line.remark).numbers
-        if len(numbers) == 1 and numbers[0] in awaited:
-            by_number[numbers[0]].append(line)
-    return {
-        line.key: awaited[number]
-        for number, together in by_number.items()
-        if len(together) > 1 and sum(line.amount_fen for line in together) == awaited[number].outstanding_fen
-        for line in together
-    }
