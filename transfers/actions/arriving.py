@@ -11,11 +11,13 @@ from typing import Any
 from transfers.actions import lines, payments
 from transfers.actions.effects import Context, Effect, effect
 from transfers.actions.money import post_all, posting
-from transfers.rules.bank import PaymentKind
+from transfers.models import CaseEvent
+from transfers.rules.bank import PaymentKind, PaymentState
 from transfers.rules.errors import refusal
 from transfers.rules.money import Book, MoneyState
 
 LESS, REST = "D-01", "D-11"
+_DOUBTS = ("raise_difference", "answer_difference")
 
 
 def outstanding_fen(context: Context) -> int:
@@ -135,11 +137,35 @@ def answer_difference(context: Context) -> Effect:
     return Effect({"payment": rest.number}, writes=((payments.write, rest),))
 
 
+@effect("propose_unmatch")
+def propose_unmatch(context: Context) -> Effect:
+    """All that has been matched to the case is in doubt, a part too. J-NONE-MATCHED where nothing has."""
+    if not context.money.received_fen:
+        raise refusal("J-NONE-MATCHED")
+    return Effect()
+
+
+@effect("keep_match")
+def keep_match(context: Context) -> Effect:
+    """The money is where it was, with what had been said of its amount since it was sent."""
+    said = CaseEvent.objects.filter(case=context.case, name__in=("approve_remittance", *_DOUBTS))
+    last = said.order_by("-version").first()
+    doubt = (last.reason, last.note) if last is not None and last.name in _DOUBTS else ("", "")
+    return Effect(fill={"doubt": doubt})
+
+
 @effect("approve_unmatch")
 def approve_unmatch(context: Context) -> Effect:
-    """The match was wrong: its lines are open again, and the money lies between the areas as before."""
+    """The match was wrong: its lines are open again, and the money lies between the areas as before.
+
+    A rest that has not been sent was reckoned from that match, and is not sent.
+    """
     case, money, now = context.case, context.money, context.step.now
     undoing = lines.Undoing(case.pk, money.remitted_at or now, now)
     return Effect(
-        writes=((lines.undo, undoing), (post_all, _posted(context, "unmatch", money.received_fen or 0))),
+        writes=(
+            (lines.undo, undoing),
+            (post_all, _posted(context, "unmatch", money.received_fen or 0)),
+            (payments.drop_rests, payments.Closing(case.pk, PaymentState.CANCELLED, now, note=context.step.note)),
+        ),
     )

@@ -28,7 +28,7 @@ from transfers.places import furnish
 from transfers.rules.bank import account_number
 from transfers.rules.codes import LISTS
 from transfers.rules.errors import Refusal, refusal
-from transfers.rules.money import MONEY_CLOCKS, MoneyState, money_clock_effects
+from transfers.rules.money import MONEY_CLOCKS, MoneyState, clocks_of, money_clock_effects
 from transfers.rules.parties import Side
 from transfers.rules.routes import ClockKind, State, clock_effects
 from transfers.rules.text import has_control, written
@@ -381,7 +381,9 @@ class _Course:
         """The limits of the money itself, where the policies have them: each by its own side's calendar."""
         limits = {ClockKind.REMIT: Side.OUT, ClockKind.CREDIT: Side.IN}
         limited = frozenset(k for k, side in limits.items() if clocks.policy_of(self.case, side).days_or_none(k))
-        effects = money_clock_effects(before, after, limited=limited, running=self.ticking)
+        held = self.remittance.held_state if self.remittance else ""
+        was, will = clocks_of(before, held), clocks_of(after, held)
+        effects = money_clock_effects(was, will, limited=limited, running=self.ticking)
         told = []
         for kind, verb in effects:
             told += clocks.apply(self.case, [(kind, verb)], side=limits[kind], now=self.now)

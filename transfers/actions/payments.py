@@ -227,5 +227,17 @@ def close(closings: list[Closing]) -> None:
     _save(under_way, ["state", "answered_at", "reason", "note", "bank_reference", "batch"])
 
 
+def drop_rests(closings: list[Closing]) -> None:
+    """Cancel the rests of these cases that have not been sent; from a draft of a batch they are taken out."""
+    rows = {closing.case: closing for closing in closings}
+    ready = Payment.objects.filter(case__in=rows, kind=PaymentKind.REST.value, state=PaymentState.READY.value)
+    rests = list(ready.select_for_update(of=("self",)).order_by("pk"))
+    for payment in rests:
+        closing = rows[payment.case_id or 0]
+        payment.state, payment.answered_at, payment.note = closing.state.value, closing.at, closing.note
+        payment.batch_id = None
+    _save(rests, ["state", "answered_at", "note", "batch"])
+
+
 def _save(payments: Iterable[Payment], fields: list[str]) -> None:
     Payment.objects.bulk_update(list(payments), fields, batch_size=500)

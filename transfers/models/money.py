@@ -81,7 +81,7 @@ class Remittance(models.Model):
     # Why the bank sent it back or the amount is in doubt, in the words of whoever said so.
     trouble_reason = models.CharField(max_length=4, blank=True, default="")
     trouble_note = models.CharField(max_length=500, blank=True, default="")
-    # Where the money was when it was asked back: refused, it goes on from there.
+    # Where the money was when it was asked back, or its match was to be undone: refused, it goes on from there.
     held_state = models.CharField(max_length=20, blank=True, default="")
     maker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     checker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
@@ -541,7 +541,7 @@ class Remittance(models.Model):
 
     @move(
         state,
-        source=[M.MATCHED],
+        source=[M.IN_TRANSIT, M.MISMATCH, M.MATCHED],
         target=M.UNMATCH_REVIEW,
         zh="申请撤销匹配",
         en="Propose to undo the match",
@@ -552,13 +552,14 @@ class Remittance(models.Model):
         tone="warn",
     )
     def propose_unmatch(self, step: Step) -> None:
+        self.held_state = self.state
         self.unmatcher_id = step.user_id
         self.trouble_reason, self.trouble_note = step.reason, step.note
 
     @move(
         state,
         source=[M.UNMATCH_REVIEW],
-        target=M.MATCHED,
+        target=GET_STATE(lambda money, step: money.held_state, states=[M.IN_TRANSIT, M.MISMATCH, M.MATCHED]),
         zh="不同意撤销匹配",
         en="Keep the match",
         side=Side.IN,
@@ -568,6 +569,7 @@ class Remittance(models.Model):
     )
     def keep_match(self, step: Step) -> None:
         self.unmatcher_id = None
+        self.trouble_reason, self.trouble_note = step.data["doubt"]
 
     @move(
         state,

@@ -426,6 +426,11 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "该笔清算现为“{state}”，不再等待复核。",
         "This settlement is “{state_en}”; it no longer waits for review.",
     ),
+    "J-NONE-MATCHED": (
+        409,
+        "本业务没有已匹配的到账，没有可以撤销的匹配。",
+        "Nothing has been matched to this case: there is no match to undo.",
+    ),
 }
 
 

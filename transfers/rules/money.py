@@ -187,8 +187,9 @@ MONEY_STATES: dict[MoneyState, MoneyInfo] = {
         clocks={ClockKind.CREDIT: Running.PAUSED},
     ),
     MoneyState.MATCHED: MoneyInfo("已匹配待入账", "Matched, to be credited", _CHECKED, Side.IN, 3, clocks=_CREDIT),
+    # Of parts as well: then the money stands where those on their way do, and so do its clocks (`clocks_of`).
     MoneyState.UNMATCH_REVIEW: MoneyInfo(
-        "撤销匹配待复核", "Undoing the match waits for review", _CHECKED, Side.IN, 3, clocks=_CREDIT
+        "撤销匹配待复核", "Undoing the match waits for review", _CHECKED, Side.IN, 2, clocks=_CREDIT
     ),
     MoneyState.RECLAIM: MoneyInfo(
         "转出地申请追回",
@@ -249,14 +250,22 @@ MONEY_STATES: dict[MoneyState, MoneyInfo] = {
 MONEY_CLOCKS = frozenset({ClockKind.REMIT, ClockKind.CREDIT})
 
 
+def clocks_of(state: MoneyState, held: str) -> dict[ClockKind, Running]:
+    """What the money's own clocks do. While undoing a match is reviewed: as where the money was (`held`)."""
+    return (MoneyState(held) if state is MoneyState.UNMATCH_REVIEW and held else state).info.clocks
+
+
 def money_clock_effects(
-    before: MoneyState, after: MoneyState, *, limited: frozenset[ClockKind], running: frozenset[ClockKind]
+    was: dict[ClockKind, Running],
+    will: dict[ClockKind, Running],
+    *,
+    limited: frozenset[ClockKind],
+    running: frozenset[ClockKind],
 ) -> list[tuple[ClockKind, str]]:
-    """What the money's own clocks do between two states, stops first.
+    """What the money's own clocks do from one state (`was`) to another (`will`, of `clocks_of`), stops first.
 
     `limited`: the clocks for which the policies have a limit at all; `running`: those that are open now.
     """
-    was, will = before.info.clocks, after.info.clocks
     effects: list[tuple[ClockKind, str]] = []
     for kind in sorted(MONEY_CLOCKS):
         goal = will.get(kind)

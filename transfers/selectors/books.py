@@ -40,9 +40,11 @@ WHOLE, ARRIVED, TO_ARRIVE, MOVED, TO_MOVE = "whole", "arrived", "to_arrive", "mo
 STANDING: dict[MoneyState, tuple[tuple[Place, str], ...]] = {
     **dict.fromkeys((M.NONE, M.KEPT, M.PENDING_SETTLE, M.RELEASED), ()),
     **dict.fromkeys((M.FROZEN, M.YEAR_END, M.REMIT_REVIEW, M.REMIT_FAILED), ((Place.FIXED, WHOLE),)),
-    **dict.fromkeys((M.IN_TRANSIT, M.MISMATCH), ((Place.OUTWARD, TO_ARRIVE), (Place.RECEIVED, ARRIVED))),
+    **dict.fromkeys(
+        (M.IN_TRANSIT, M.MISMATCH, M.UNMATCH_REVIEW), ((Place.OUTWARD, TO_ARRIVE), (Place.RECEIVED, ARRIVED))
+    ),
     M.RECEIVED: ((Place.OUTWARD, WHOLE),),  # written down by hand; it arrives when it is matched
-    **dict.fromkeys((M.MATCHED, M.UNMATCH_REVIEW), ((Place.RECEIVED, WHOLE),)),
+    M.MATCHED: ((Place.RECEIVED, WHOLE),),
     M.RETURNING: ((Place.BACK, WHOLE),),
     M.PAYING: ((Place.PAYOUT, WHOLE),),
     M.TO_WALLET: ((Place.PAYOUT, TO_MOVE), (Place.WALLET, MOVED)),

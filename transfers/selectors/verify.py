@@ -220,7 +220,8 @@ def _money_clocks(now: datetime) -> Iterator[tuple[str, Named]]:
             SELECT c.id AS case_id, e.kind, e.status FROM transfers_remittance r
             JOIN transfers_transfercase c ON c.id = r.case_id
             JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS e(state, kind, status, switch)
-                ON e.state = r.state
+                -- While undoing a match is reviewed, as where the money was.
+                ON e.state = CASE r.state WHEN 'UNMATCH_REVIEW' THEN r.held_state ELSE r.state END
             JOIN transfers_resolvedpolicy p
                 ON p.id = CASE e.kind WHEN 'REMIT' THEN c.outbound_policy_id ELSE c.inbound_policy_id END
             WHERE p.values ->> e.switch IS NOT NULL
@@ -232,7 +233,8 @@ def _money_clocks(now: datetime) -> Iterator[tuple[str, Named]]:
         LEFT JOIN transfers_remittance r ON r.case_id = c.id
         WHERE w.status IS DISTINCT FROM f.status
             -- The amount may be in doubt before all has arrived: a limit that has not begun is not paused.
-            AND (r.state = 'MISMATCH' AND w.status = 'paused' AND f.status IS NULL) IS NOT TRUE ORDER BY c.id
+            AND (r.state IN ('MISMATCH', 'UNMATCH_REVIEW') AND w.status = 'paused' AND f.status IS NULL) IS NOT TRUE
+        ORDER BY c.id
         """,
         *(list(column) for column in zip(*expected, strict=True)),
         _MONEY_CLOCKS,
