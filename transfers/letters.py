@@ -143,7 +143,9 @@ def _concerns(declared: Declared, step: Step, event: CaseEvent) -> bool:
 def _of_money(step: Step, event: CaseEvent) -> dict[str, Any]:
     """What letters about money say beside the case: the state it came to and left, and until when one may choose."""
     until = step.data.get("choose_by")
-    return {"way": event.to_money, "payout": event.from_money == MoneyState.PAYING, "choose_by": due_text(until)}
+    was_paid = event.from_money == MoneyState.PAID_TO_PERSON
+    payout = was_paid or event.from_money == MoneyState.PAYING
+    return {"way": event.to_money, "payout": payout, "was_paid": was_paid, "choose_by": due_text(until)}
 
 
 def _to_colleagues(case: TransferCase, declared: Declared, step: Step, *, key: str) -> list[Draft]:

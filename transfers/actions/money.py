@@ -234,23 +234,35 @@ def approve_remittance(context: Context) -> Effect:
 
 @effect("return_remittance")
 def return_remittance(context: Context) -> Effect:
-    """The bank returned it: what was on its way is fixed again, to be sent once more or paid otherwise."""
+    """The bank returned it: what was on its way is fixed again, to be sent once more or paid otherwise.
+
+    Also what it had paid to the person or the heirs; a case that was complete opens again. J-OTHER-OPEN as there.
+    """
     case, money, now = context.case, context.money, context.step.now
     if money.received_fen:
         raise refusal("J-PART-ARRIVED")
     closing = payments.Closing(case.pk, PaymentState.RETURNED, now, context.step.reason, context.step.note)
     out, on_to = _way(case, money)
-    lines = [(Book.TRANSIT, out, on_to, -money.amount_fen), (Book.FIXED, out, None, money.amount_fen)]
-    return Effect(writes=((post_all, posting(money, "back", lines, at=now)), (payments.close, closing)))
+    paid = money.state == MoneyState.PAID_TO_PERSON
+    lay, other = (_paid_book(money), None) if paid else (Book.TRANSIT, on_to)
+    lines = [(lay, out, other, -money.amount_fen), (Book.FIXED, out, None, money.amount_fen)]
+    return Effect(
+        then=_reopen(context) if paid else (),
+        writes=((post_all, posting(money, "back", lines, at=now)), (payments.bounce, closing)),
+    )
+
+
+def _paid_book(money: Remittance) -> Book:
+    """Where a balance lies that the bank has paid to somebody."""
+    return Book.HEIRS if money.destination == Destination.HEIRS else Book.PAID
 
 
 @effect("confirm_paid")
 def confirm_paid(context: Context) -> Effect:
     """Entry kind 203 (to the person) or 208 (to the heirs): the bank has paid."""
     case, money, now = context.case, context.money, context.step.now
-    heirs = money.destination == Destination.HEIRS
-    book, kind = (Book.HEIRS, "208") if heirs else (Book.PAID, "203")
-    out = case.outbound_area_id
+    book, out = _paid_book(money), case.outbound_area_id
+    kind = "208" if book is Book.HEIRS else "203"
     lines = [(Book.TRANSIT, out, None, -money.amount_fen), (book, out, None, money.amount_fen)]
     closing = payments.Closing(case.pk, PaymentState.PAID, now, bank_reference=context.step.data["bank_reference"])
     return Effect(

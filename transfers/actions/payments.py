@@ -227,6 +227,19 @@ def close(closings: list[Closing]) -> None:
     _save(under_way, ["state", "answered_at", "reason", "note", "bank_reference", "batch"])
 
 
+def bounce(closings: list[Closing]) -> None:
+    """Close what is under way; the last payment of a case came back, even where the bank had said that it was paid."""
+    rows = {closing.case: closing for closing in closings}
+    newest = Payment.objects.filter(case__in=rows, kind__in=PRIMARY).order_by("case", "-number").distinct("case")
+    paid = [payment for payment in newest if payment.state == PaymentState.PAID]
+    for payment in paid:
+        closing = rows[payment.case_id or 0]
+        payment.state, payment.answered_at = closing.state.value, closing.at
+        payment.reason, payment.note = closing.reason, closing.note
+    _save(paid, ["state", "answered_at", "reason", "note"])
+    close(closings)
+
+
 def drop_rests(closings: list[Closing]) -> None:
     """Cancel the rests of these cases that have not been sent; from a draft of a batch they are taken out."""
     rows = {closing.case: closing for closing in closings}

@@ -262,13 +262,13 @@ def _act(actor: Actor, rows: Sequence[PaymentResult], outcome: Applied, now: dat
 def _awaited(row: PaymentResult, newest: dict[int, int]) -> bool:
     """Whether the answer can be about the payment as it stands.
 
-    A remittance that was paid may still come back, unless another has followed it; and arriving there, it may have
-    been closed as paid before the bank says so. Anything else has its answer already.
+    What was paid may still come back, unless another payment has followed it; and a remittance that has arrived may
+    have been closed as paid before the bank says so. Anything else has its answer already.
     """
     payment = row.payment
     if payment.state == PaymentState.SENT:
         return True
-    if payment.state != PaymentState.PAID or payment.kind == PaymentKind.PAYOUT:
+    if payment.state != PaymentState.PAID or (payment.kind == PaymentKind.PAYOUT and row.paid):
         return False
     return row.paid or payment.kind not in PRIMARY or newest.get(payment.case_id or 0) == payment.number
 

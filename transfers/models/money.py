@@ -354,7 +354,7 @@ class Remittance(models.Model):
 
     @move(
         state,
-        source=[M.IN_TRANSIT, M.PAYING],
+        source=[M.IN_TRANSIT, M.PAYING, M.PAID_TO_PERSON],
         target=M.REMIT_FAILED,
         zh="银行退回",
         en="Returned by the bank",
@@ -366,6 +366,7 @@ class Remittance(models.Model):
         public=Named("银行退回，转出地将更正后重新划转", "Returned by the bank; to be sent again"),
     )
     def return_remittance(self, step: Step) -> None:
+        self.credited_at = None
         self.trouble_reason, self.trouble_note = step.reason, step.note
 
     @move(
