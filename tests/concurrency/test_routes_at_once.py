@@ -45,7 +45,7 @@ def repair_and_lapse(world: World, monkeypatch: Any) -> Steps:
 def machine_and_handler(world: World, monkeypatch: Any) -> Steps:
     """A case that the system carries, at the moment at which a handler claims it."""
     handler = user("hunan_handler", "430100", (Role.OUT_HANDLER,))
-    monkeypatch.setattr(intake, "carry", lambda pk, *, now: TransferCase.objects.get(pk=pk))
+    monkeypatch.setattr(intake, "carry_many", lambda pks, *, now: [TransferCase.objects.get(pk=pk) for pk in pks])
     person(1, out="430100", into="430200")
     raw = application(1, out="430100", into="430200")
     case = intake.apply(raw, SYSTEM, channel=Channel.ONLINE, now=MONDAY)
@@ -120,7 +120,7 @@ def test_reopened_while_another_application_is_accepted(committed: World, monkey
     meeting, decided = Meeting(timeout=SHORT if guarded else WAIT), Event()
     look, accept, supervisor = routes.open_case_of, EFFECTS["accept"], actor_for(committed.in_lead)
     if not guarded:
-        monkeypatch.setattr(intake, "hold_person", lambda case: None)
+        monkeypatch.setattr(intake, "hold_persons", lambda persons: None)
         monkeypatch.setattr(routes, "hold_person", lambda case: None)
     accepting = Event()
 

@@ -174,7 +174,7 @@ def both_submitted(world: World) -> list[TransferCase]:
 
 
 def test_two_applications_of_one_person_are_decided_at_once(committed, monkeypatch):
-    """Both find no open case; the database lets one be accepted, and the other is told V-P-03."""
+    """Both find no open case; one holds the person and is accepted, and the other is told V-P-03."""
     cases = both_submitted(committed)
     meeting = Meeting()
     answer = intake.failures_of
@@ -193,21 +193,25 @@ def test_two_applications_of_one_person_are_decided_at_once(committed, monkeypat
     assert problems(now=MONDAY) == []
 
 
-def test_without_the_one_open_case_key_both_would_be_accepted(committed, monkeypatch):
+def test_without_lock_and_key_both_would_be_accepted(committed, monkeypatch):
+    """Nobody waits for the other, and both look for an open case before either has accepted one."""
     cases = both_submitted(committed)
     meeting = Meeting()
-    answer = intake.failures_of
+    look = intake.open_cases_of
 
-    def after_the_question(*args: Any, **options: Any) -> Any:
-        failures = answer(*args, **options)
-        meeting.here()
-        return failures
+    def looking(*args: Any) -> Any:
+        found = look(*args)
+        if connection.in_atomic_block:
+            meeting.here()
+        return found
 
-    monkeypatch.setattr(intake, "failures_of", after_the_question)
+    monkeypatch.setattr(intake, "hold_persons", lambda persons: None)
+    monkeypatch.setattr(intake, "open_cases_of", looking)
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX case_one_open_per_person")
     try:
         outcomes = at_once(*(lambda pk=case.pk: decide(pk, now=MONDAY) for case in cases))
+        assert meeting.met
         assert [case.state for case in outcomes] == ["ACCEPTED", "ACCEPTED"]
         assert "one_open" in {problem.invariant for problem in problems(now=MONDAY)}
     finally:
@@ -224,13 +228,13 @@ def test_without_the_one_open_case_key_both_would_be_accepted(committed, monkeyp
 def test_one_application_is_decided_by_two_workers(committed, monkeypatch):
     case = both_submitted(committed)[0]
     meeting = Meeting()
-    settle = intake._settle
+    settle = intake._accept
 
     def together(*args: Any) -> Any:
         meeting.here()
         return settle(*args)
 
-    monkeypatch.setattr(intake, "_settle", together)
+    monkeypatch.setattr(intake, "_accept", together)
     outcomes = at_once(*(lambda: decide(case.pk, now=MONDAY) for _ in range(2)))
     assert [outcome.state for outcome in outcomes] == ["ACCEPTED", "ACCEPTED"]
     assert CaseEvent.objects.filter(case=case, name="accept").count() == 1

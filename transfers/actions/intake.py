@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,16 +11,19 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.crypto import lookup_hash
-from transfers.access import SYSTEM, Actor, ActorKind, find_case
-from transfers.actions.automatic import carries_itself, carry
-from transfers.actions.door import perform
+from accounts.crypto import lookup_hash, seal_value
+from transfers.access import SYSTEM, Actor, ActorKind, acting_agency, find_case
+from transfers.actions.automatic import carries_itself, carry_many
+from transfers.actions.door import Done, perform_many
 from transfers.actions.effects import Context, Effect, effect
-from transfers.models import Agency, Area, Person, TransferCase
+from transfers.models import MOVES, Agency, Person, TransferCase
+from transfers.models.guards import keys_for, stored, write_new
+from transfers.places import agency_of, area_of, furnish, has_area
 from transfers.policies import applying
-from transfers.registry import ask
+from transfers.registry import ask_many
 from transfers.rules import casenumber, identity
 from transfers.rules.benefits import advise_on
 from transfers.rules.dryrun import advice_data
@@ -37,7 +40,6 @@ from transfers.selectors.asking import question_of
 RETRY_MINUTES = (1, 2, 5, 10, 30, 60)
 # After so many tries in vain (about two hours) the silent area's staff are asked to check by hand.
 TRIES = len(RETRY_MINUTES)
-OPEN_CASE = "case_one_open_per_person"
 NUMBER_ONCE = "transfers_transfercase_number_key"
 
 
@@ -181,9 +183,16 @@ def _wanting(application: CleanApplication, channel: Channel, today: date) -> It
 
 def draw_number(*, now: datetime) -> str:
     """A case number that nobody else is given. One that is never used leaves a gap, which means nothing."""
+    (number,) = _draw_numbers(1, now=now)
+    return number
+
+
+def _draw_numbers(count: int, *, now: datetime) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('transfers_case_number_seq')")
-        return casenumber.number(cursor.fetchone()[0], local_date(now).year, settings.CASE_NUMBER_KEY)
+        cursor.execute("SELECT nextval('transfers_case_number_seq') FROM generate_series(1, %s)", [count])
+        drawn = [sequence for (sequence,) in cursor.fetchall()]
+    year = local_date(now).year
+    return [casenumber.number(sequence, year, settings.CASE_NUMBER_KEY) for sequence in drawn]
 
 
 def submit(
@@ -193,21 +202,75 @@ def submit(
 
     `number`: one drawn before; a second case with it is an IntegrityError that names `NUMBER_ONCE`.
     """
+    (taken,) = submit_many([(application, channel)], actor, numbers=[number] if number else (), now=now)
+    if isinstance(taken, Refusal):
+        raise taken
+    return taken
+
+
+@transaction.atomic
+def submit_many(
+    applications: Sequence[tuple[CleanApplication, Channel]],
+    actor: Actor,
+    *,
+    numbers: Sequence[str] = (),
+    now: datetime | None = None,
+) -> list[TransferCase | Refusal]:
+    """Take applications in, each through the channel that stands with it, together or not at all.
+
+    The answers are in their order; of what the actor may not file nothing is kept. `numbers`: drawn before, one each.
+    """
     now = now or timezone.now()
-    with transaction.atomic():
-        case = TransferCase(
+    fresh = _drafts(applications, actor, numbers or _draw_numbers(len(applications), now=now), now)
+    answers = [_objection(case, actor) for case in fresh]
+    filed = [n for n, answer in enumerate(answers) if answer is None]
+    for n, person in zip(filed, _people([applications[n][0] for n in filed]), strict=True):
+        fresh[n].person_id = person
+    fields = TransferCase._meta.concrete_fields
+    write_new(TransferCase, [f.attname for f in fields], (stored(fresh[n], fields) for n in filed))
+    done = perform_many([(fresh[n].pk, 0, {}) for n in filed], "submit", _filing(fresh, actor), now=now)
+    for n, one in zip(filed, done, strict=True):
+        if isinstance(one, Refusal):
+            raise one  # what was asked before has changed since: nothing is kept
+        answers[n] = one.case
+    return [answer for answer in answers if answer is not None]
+
+
+def _drafts(
+    applications: Sequence[tuple[CleanApplication, Channel]], actor: Actor, numbers: Sequence[str], now: datetime
+) -> list[TransferCase]:
+    """The cases as they will be written, without their persons."""
+    return [
+        TransferCase(
             **_content(application),
-            number=number or draw_number(now=now),
-            person=_person(application),
+            pk=key,
+            number=number,
             channel=channel.value,
             partner_id=actor.partner_id,
             applied_at=now,
             state_since=now,
         )
-        case.save(force_insert=True)
-        # The case did not exist a moment ago: an enrollee's own application acts on it from here on.
-        mine = actor if actor.kind is not ActorKind.PERSON else Actor(ActorKind.PERSON, actor.name, case_id=case.pk)
-        return perform(case, "submit", mine, version=0, now=now).case
+        for (application, channel), number, key in zip(
+            applications, numbers, keys_for(TransferCase, len(applications)), strict=True
+        )
+    ]
+
+
+def _filing(cases: Sequence[TransferCase], actor: Actor) -> Actor:
+    """Who files them: the case did not exist a moment ago, so an enrollee's own application acts on it from here on."""
+    if actor.kind is not ActorKind.PERSON:
+        return actor
+    (case,) = cases
+    return Actor(ActorKind.PERSON, actor.name, case_id=case.pk)
+
+
+def _objection(case: TransferCase, actor: Actor) -> TransferCase | Refusal | None:
+    """Why the actor may not file this application, asked before anything is written; None when they may."""
+    try:
+        acting_agency(_filing([case], actor), case, MOVES["submit"].move)
+    except Refusal as error:
+        return error
+    return None
 
 
 def apply(
@@ -254,57 +317,101 @@ def decide(case_id: int, *, now: datetime | None = None, away: set[str] | None =
     stands in for the registry's answer. The registry is asked all the same: whoever answers first decides. `away` is
     what one pass over many cases knows of silent areas (`registry.ask`).
     """
+    (case,) = decide_many([case_id], now=now, away=away)
+    return case
+
+
+def decide_many(
+    case_ids: Sequence[int], *, now: datetime | None = None, away: set[str] | None = None
+) -> list[TransferCase]:
+    """`decide` for many cases, in the order of `case_ids`: asked, judged and written together."""
     now = now or timezone.now()
-    case = TransferCase.objects.select_related("person", "outbound_area", "inbound_area").get(pk=case_id)
-    if case.state not in (State.SUBMITTED, State.MANUAL_CHECK):
-        return case
+    rows = TransferCase.objects.select_related("person").filter(pk__in=case_ids)
+    cases = {case.pk: furnish(case) for case in rows}
+    waiting = [cases[pk] for pk in dict.fromkeys(case_ids) if cases[pk].state in (State.SUBMITTED, State.MANUAL_CHECK)]
     # Outside the transaction: another area's system may be slow.
-    said, silent = ask(case.person, [case.outbound_area_id, case.inbound_area_id], away=away)
+    asked = ask_many([(case.person, (case.outbound_area_id, case.inbound_area_id)) for case in waiting], away=away)
+    under_way = open_cases_of([case.person_id for case in waiting])
+    steps: dict[str, list[tuple[TransferCase, dict[str, Any]]]] = {}
+    for case, (said, silent) in zip(waiting, asked, strict=True):
+        name, data = _judge(case, said, silent, under_way.get(case.person_id, ""), now)
+        steps.setdefault(name, []).append((case, data))
+    by_themselves = []
+    for name, group in steps.items():
+        settled = _accept(group, now) if name == "accept" else _settle(group, name, now)
+        cases |= {case.pk: case for case in settled}
+        by_themselves += [case.pk for case in settled if name == "accept" and case.auto_at is not None]
+    cases |= {case.pk: case for case in carry_many(by_themselves, now=now)}
+    return [cases[pk] for pk in case_ids]
+
+
+def _judge(
+    case: TransferCase, said: dict[str, AreaFacts], silent: list[str], open_case: str, now: datetime
+) -> tuple[str, dict[str, Any]]:
+    """Which step follows from what both areas say, with its data."""
     for area in list(silent):
         if answer := case.by_hand.get(area):
             said[area] = _found_by_hand(case, area, answer)
             silent.remove(area)
     if silent:
         return _wait_for(case, silent, now)
-    failures = failures_of(case, said[case.outbound_area_id], said[case.inbound_area_id], now=now)
-    if any(failure.blocking for failure in failures):
-        return _settle(case, "refuse", {"failures": _told(failures)}, now)
-    by_itself = carries_itself(case, local_date(now))
     outbound, inbound = said[case.outbound_area_id], said[case.inbound_area_id]
-    pins = {
+    failures = failures_of(case, outbound, inbound, now=now, open_case=open_case)
+    if any(failure.blocking for failure in failures):
+        return "refuse", {"failures": _told(failures)}
+    return "accept", {
         "failures": _told(failures),
-        "auto_at": now if by_itself else None,
+        "auto_at": now if carries_itself(case, local_date(now)) else None,
         "advice": _advice(case, outbound, inbound, now),
         **_pins(case, now),
     }
-    try:
-        case = _settle(case, "accept", pins, now)
-    except IntegrityError as error:
-        if OPEN_CASE not in str(error):
-            raise
-        # Another application of the same person was accepted between the question and the answer.
-        return _settle(case, "refuse", {"failures": _told([Failure("V-P-03", Side.APPLICANT)])}, now)
-    return carry(case.pk, now=now) if by_itself else case
 
 
-def _wait_for(case: TransferCase, silent: list[str], now: datetime) -> TransferCase:
+def _wait_for(case: TransferCase, silent: list[str], now: datetime) -> tuple[str, dict[str, Any]]:
     """Try again later; when that has been in vain for long, have the silent areas check by hand."""
     minutes = RETRY_MINUTES[min(case.precheck_attempts, TRIES - 1)]
     data: dict[str, Any] = {"again_at": now + timedelta(minutes=minutes), "silent": silent}
     if case.state == State.SUBMITTED and case.precheck_attempts >= TRIES:
-        return _settle(case, "ask_by_hand", {**data, **_pins(case, now)}, now)
-    return _settle(case, "defer", data, now)
+        return "ask_by_hand", {**data, **_pins(case, now)}
+    return "defer", data
+
+
+def _accept(group: Sequence[tuple[TransferCase, dict[str, Any]]], now: datetime) -> list[TransferCase]:
+    """Accept, unless another application of the same person was accepted between the question and the answer."""
+    with transaction.atomic():
+        # The cases before their persons, as whoever acts on one of them does.
+        hold_cases([case.pk for case, _data in group])
+        hold_persons([case.person_id for case, _data in group])
+        taken = set(open_cases_of([case.person_id for case, _data in group]))
+        late, free = [], []
+        for case, data in group:
+            if case.person_id in taken:
+                late.append((case, {"failures": _told([Failure("V-P-03", Side.APPLICANT)])}))
+            else:
+                free.append((case, data))
+                taken.add(case.person_id)
+        return [*_settle(free, "accept", now), *_settle(late, "refuse", now)]
+
+
+def hold_cases(cases: Sequence[int]) -> None:
+    """Wait until nobody else acts on these cases; held until the transaction ends."""
+    held = TransferCase.objects.select_for_update(no_key=True).filter(pk__in=cases)
+    list(held.order_by("pk").values_list("pk"))
 
 
 def hold_person(case: TransferCase) -> None:
     """Wait until nobody else decides whether the person has a transfer under way; held until the transaction ends."""
-    Person.objects.select_for_update(no_key=True).only("pk").get(pk=case.person_id)
+    hold_persons([case.person_id])
+
+
+def hold_persons(persons: Sequence[int]) -> None:
+    """The same for many persons."""
+    list(Person.objects.select_for_update(no_key=True).filter(pk__in=persons).order_by("pk").values_list("pk"))
 
 
 @effect("accept")
 def accept(context: Context) -> Effect:
     """What the move means for benefits as things stand now stays with the acceptance."""
-    hold_person(context.case)
     return Effect({"advice": context.step.data["advice"]})
 
 
@@ -358,8 +465,10 @@ def _found_by_hand(case: TransferCase, area: str, answer: Mapping[str, str]) -> 
     )
 
 
-def failures_of(case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, *, now: datetime) -> list[Failure]:
-    """The rules of both sides, on the facts of both areas."""
+def failures_of(
+    case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, *, now: datetime, open_case: str
+) -> list[Failure]:
+    """The rules of both sides, on the facts of both areas. `open_case`: of the person's, beside this one."""
     today = local_date(now)
     return precheck(
         question_of(
@@ -374,17 +483,26 @@ def failures_of(case: TransferCase, outbound: AreaFacts, inbound: AreaFacts, *, 
             ),
             outbound,
             inbound,
-            open_case=open_case_of(case.person, beside=case),
+            open_case=open_case,
         )
     )
 
 
 def open_case_of(person: Person, *, beside: TransferCase | None = None) -> str:
     """The number of the person's transfer under way, blank without one; `beside` is the case that asks."""
-    under_way = TransferCase.objects.filter(person=person, accepted_at__isnull=False, closed_at__isnull=True)
+    under_way = _under_way().filter(person=person)
     if beside is not None:
         under_way = under_way.exclude(pk=beside.pk)
     return under_way.values_list("number", flat=True).first() or ""
+
+
+def open_cases_of(persons: Sequence[int]) -> dict[int, str]:
+    """Person -> the number of their transfer under way, of those who have one."""
+    return dict(_under_way().filter(person__in=persons).values_list("person_id", "number"))
+
+
+def _under_way() -> QuerySet[TransferCase]:
+    return TransferCase.objects.filter(accepted_at__isnull=False, closed_at__isnull=True)
 
 
 def person_hashes(identity_type: str, identity_number: str) -> tuple[bytes, bytes]:
@@ -395,14 +513,20 @@ def person_hashes(identity_type: str, identity_number: str) -> tuple[bytes, byte
     )
 
 
-def _settle(case: TransferCase, transition: str, data: Mapping[str, Any], now: datetime) -> TransferCase:
-    """Take a system step; when another worker was faster, its outcome stands."""
-    try:
-        return perform(case, transition, SYSTEM, version=case.version, data=data, now=now).case
-    except Refusal as error:
-        if error.code not in ("J-STALE", "J-NOT-NOW"):
-            raise
-        return TransferCase.objects.get(pk=case.pk)
+def _settle(
+    group: Sequence[tuple[TransferCase, Mapping[str, Any]]], transition: str, now: datetime
+) -> list[TransferCase]:
+    """Take a system step of each case; where another worker was faster, its outcome stands."""
+    items = [(case.pk, case.version, data) for case, data in group]
+    settled, outrun = [], []
+    for (case, _data), done in zip(group, perform_many(items, transition, SYSTEM, now=now), strict=True):
+        if isinstance(done, Done):
+            settled.append(done.case)
+        elif done.code in ("J-STALE", "J-NOT-NOW"):
+            outrun.append(case.pk)
+        else:
+            raise done
+    return [*settled, *(TransferCase.objects.filter(pk__in=outrun) if outrun else ())]
 
 
 def _told(failures: list[Failure]) -> list[dict[str, Any]]:
@@ -450,21 +574,41 @@ def _made_of(case: TransferCase, application: CleanApplication) -> bool:
     return same_person and all(getattr(case, name) == value for name, value in _content(application).items())
 
 
-def _person(application: CleanApplication) -> Person:
-    """The person with this identity; created when the hub has not met them. Safe when two applications race."""
-    found, tail = person_hashes(application.identity_type, application.identity_number)
-    person, _created = Person.objects.get_or_create(
-        identity_hash=found,
-        defaults={
-            "identity_type": application.identity_type,
-            "identity_number": application.identity_number,
-            "tail_hash": tail,
-            "name": application.name,
-            "birth_date": application.birth_date,
-            "sex": application.sex,
-        },
-    )
-    return person
+_NEW_PEOPLE = """
+INSERT INTO transfers_person (identity_type, identity_number, identity_hash, tail_hash, name, birth_date, sex)
+SELECT * FROM unnest(%s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[], %s::date[], %s::text[])
+ON CONFLICT (identity_hash) DO NOTHING
+"""
+
+
+def _people(applications: Sequence[CleanApplication]) -> list[int]:
+    """The persons with these identities; created when the hub has not met them. Safe when two applications race."""
+    hashes = [person_hashes(one.identity_type, one.identity_number) for one in applications]
+    known = _known_people(found for found, _tail in hashes)
+    # In one order for everybody: of two that bring the same new people, neither waits for the other's.
+    new = {found: (one, tail) for one, (found, tail) in zip(applications, hashes, strict=True) if found not in known}
+    if new:
+        rows = [
+            (
+                one.identity_type,
+                seal_value(one.identity_number, context="person.identity_number"),
+                found,
+                tail,
+                one.name,
+                one.birth_date,
+                one.sex,
+            )
+            for found, (one, tail) in sorted(new.items(), key=lambda item: item[0])
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_NEW_PEOPLE, [list(column) for column in zip(*rows, strict=True)])
+        known |= _known_people(new)
+    return [known[found] for found, _tail in hashes]
+
+
+def _known_people(hashes: Iterable[bytes]) -> dict[bytes, int]:
+    rows = Person.objects.filter(identity_hash__in=list(hashes)).values_list("identity_hash", "pk")
+    return {bytes(found): pk for found, pk in rows}
 
 
 def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
@@ -485,20 +629,14 @@ def _choice(name: str, allowed: list[Any]) -> Callable[[str], str]:
 
 def agency_at(code: str) -> Agency:
     """The agency of a pooling area valid today. A pseudo-code that runs no fund itself stands for its parent."""
-    wellformed = len(code) == 6 and code.isascii() and code.isdigit()
-    area = Area.objects.filter(code=code, valid_to__isnull=True).first() if wellformed else None
-    if area is not None and area.pseudo and not area.pooling:
-        area = area.parent
-    agency = (
-        Agency.objects.select_related("area__parent")
-        .filter(area=area, area__pooling=True, valid_to__isnull=True)
-        .first()
-        if area is not None
-        else None
-    )
-    if agency is None:
-        raise refusal("J-AREA", code=code[:12])
-    return agency
+    area = area_of(code) if has_area(code) else None
+    if area is not None and area.valid_to is None:
+        if area.pseudo and not area.pooling:
+            area = area.parent
+        agency = agency_of(area.code) if area is not None and area.pooling else None
+        if agency is not None and agency.valid_to is None:
+            return agency
+    raise refusal("J-AREA", code=code[:12])
 
 
 def _phone(text: str, *, needed: bool) -> str:

@@ -44,7 +44,9 @@ def _require_sound(context: Context) -> None:
     if silent:
         raise refusal("J-REGISTRY-DOWN", area="、".join(areas[code] for code in silent))
     outbound, inbound = (said[code] for code in areas)
-    failures = [failure for failure in failures_of(case, outbound, inbound, now=now) if failure.blocking]
+    other = open_case_of(case.person, beside=case)
+    found = failures_of(case, outbound, inbound, now=now, open_case=other)
+    failures = [failure for failure in found if failure.blocking]
     if failures:
         raise refusal(
             "J-STILL-FAILS",
