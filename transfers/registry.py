@@ -238,7 +238,7 @@ def ask_many(
     """`ask` for many persons, each of their areas; our own tables are asked once for all of them."""
     away = set() if away is None else away
     ours = [(person.pk, area) for person, areas in wanted for area in areas if is_ours(area) and area not in away]
-    known: dict[tuple[int, str], AreaFacts] = own_facts(ours) if len(wanted) > 1 else {}
+    known: dict[tuple[int, str], AreaFacts] = own_facts(set(ours)) if len(wanted) > 1 else {}
     answers = []
     for person, areas in wanted:
         said, silent = ask(person, [area for area in areas if (person.pk, area) not in known], away=away)
