@@ -2,6 +2,10 @@
 
 A bucket holds `capacity` tokens and refills with `per_second`. A missing row is a full bucket. Keys (an address, a
 case number) are stored as keyed hashes only.
+
+The arithmetic is two functions in the database (`accounts_take`, `accounts_give_back`), so that a statement of another
+table can take from a bucket as one part of its work (transfers/actions/lookup.py). The table is not written to the
+database's log: after a crash of the server every bucket is full, which the server itself has to bring about first.
 """
 
 from __future__ import annotations
@@ -14,31 +18,6 @@ from django.db import connection
 
 from accounts.crypto import lookup_hash
 from accounts.models import TokenBucket
-
-# `b` is the row as the lock finds it, so of two takes at once the second sees what the first left. A clock that steps
-# back neither drains nor refills.
-_TAKE = """
-INSERT INTO accounts_tokenbucket AS b (key_hash, tokens, allowed, updated_at, full_at)
-VALUES (%(key)s, %(capacity)s::float8 - %(cost)s::float8, true, %(now)s::timestamptz,
-        %(now)s::timestamptz + %(cost)s::float8 * %(refill)s::interval)
-ON CONFLICT (key_hash) DO UPDATE SET (allowed, tokens, updated_at, full_at) = (
-    SELECT enough, left_over, at, at + (%(capacity)s::float8 - left_over) * %(refill)s::interval
-    FROM (SELECT level >= %(cost)s::float8 - 1e-9 AS enough,
-                 CASE WHEN level >= %(cost)s::float8 - 1e-9 THEN level - %(cost)s::float8 ELSE level END AS left_over,
-                 at
-          FROM (SELECT GREATEST(b.updated_at, %(now)s::timestamptz) AS at,
-                       LEAST(%(capacity)s::float8, b.tokens + %(rate)s::float8
-                             * EXTRACT(EPOCH FROM GREATEST(b.updated_at, %(now)s::timestamptz) - b.updated_at)::float8
-                       ) AS level) AS filled) AS taken)
-RETURNING allowed, tokens
-"""
-
-_GIVE_BACK = """
-UPDATE accounts_tokenbucket SET
-    tokens = LEAST(%(capacity)s::float8, tokens + %(amount)s::float8),
-    full_at = GREATEST(updated_at, full_at - %(amount)s::float8 * %(refill)s::interval)
-WHERE key_hash = %(key)s
-"""
 
 
 @dataclass(frozen=True)
@@ -59,32 +38,15 @@ def take(key: str, *, capacity: float, per_second: float, now: datetime, cost: f
         raise ValueError("a bucket needs 0 < cost <= capacity and per_second > 0")
     with connection.cursor() as cursor:
         cursor.execute(
-            _TAKE,
-            {
-                "key": lookup_hash(key, context="bucket.key"),
-                "capacity": float(capacity),
-                "rate": float(per_second),
-                "refill": f"{1 / per_second:.6f} seconds",
-                "cost": float(cost),
-                "now": now,
-            },
+            "SELECT granted, wait FROM accounts_take(%s, %s, %s, %s, %s)",
+            [key_hash(key), float(capacity), float(per_second), float(cost), now],
         )
-        allowed, tokens = cursor.fetchone()
-    return Taken(allowed=allowed, retry_after=0.0 if allowed else max(0.0, (cost - tokens) / per_second))
+        return Taken(*cursor.fetchone())
 
 
-def give_back(key: str, *, capacity: float, per_second: float, amount: float) -> None:
-    """Put `amount` tokens of an earlier take back: what turned out well costs less than what was reserved for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _GIVE_BACK,
-            {
-                "key": lookup_hash(key, context="bucket.key"),
-                "capacity": float(capacity),
-                "amount": float(amount),
-                "refill": f"{1 / per_second:.6f} seconds",
-            },
-        )
+def key_hash(key: str) -> bytes:
+    """What stands for a key in the table, and in statements that take from a bucket as one part of their work."""
+    return lookup_hash(key, context="bucket.key")
 
 
 def purge(*, now: datetime) -> int:

@@ -25,10 +25,8 @@ def scrub(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 class OnlyTelling(logging.Filter):
-    """Keep one line for each request, and none for probes and static files."""
+    """No line for probes and static files."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = record.msg
-        if not isinstance(event, dict):
-            return True
-        return event.get("event") != "request_started" and not QUIET.match(str(event.get("request", "")))
+        return not isinstance(event, dict) or not QUIET.match(str(event.get("request", "")))

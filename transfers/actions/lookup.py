@@ -3,31 +3,34 @@
 Two proofs. Number and tail: the case number and the last six characters of the identity number; they open the stage
 line. The phone: a one-time code to the phone on file; it opens the whole page, and lets the person act.
 
-An unknown number and a wrong tail are answered alike: the same refusal after the same statements. An attempt is
-charged as a failure before anything is compared, and what a right one did not cost is given back, so no number of
-parallel attempts gets more guesses than the buckets hold.
+An unknown number and a wrong tail are answered alike: the same refusal after the same work. An attempt is charged as a
+failure before anything is compared, and what a right one did not cost is given back, so no number of parallel attempts
+gets more guesses than the buckets hold. All of it, with the line of the audit, is one function in the database
+(`transfers_look_up`), so one transaction: whoever was answered has left their line.
 """
 
 from __future__ import annotations
 
-import hmac
 import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Generic, NoReturn, TypeVar
 
-from django.db import transaction
+from django.db import connection, models, transaction
 
 from accounts import buckets, codes
 from accounts.crypto import lookup_hash
 from notifications import outbox
-from transfers.models import AccessEvent, TransferCase
+from transfers.models import AccessEvent, Clock, TransferCase
+from transfers.places import furnish
 from transfers.rules import casenumber, identity
 from transfers.rules.errors import Refusal, refusal
-from transfers.rules.routes import State
 from transfers.rules.text import narrow
+from transfers.selectors.progress import PROMISED
 
 PURPOSE = "track"
+M = TypeVar("M", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,6 @@ BY_ADDRESS = Bucket("address", capacity=60, per_second=1.0)
 BY_CASE = Bucket("case", capacity=20, per_second=1 / 120)
 CODES_BY_CASE = Bucket("code", capacity=3, per_second=1 / 180)
 LIMITED_TOLD = Bucket("limited", capacity=1, per_second=1 / 60)
-# What stands in for the hash of a case that does not exist.
-_NOBODY = b"\x00" * 32
 _TAIL = re.compile(r"[0-9A-Z一-龥()\-]{3,6}")
 _SPACES = re.compile(r"\s+")
 
@@ -69,18 +70,25 @@ def clean_tail(text: str) -> str:
     return tail
 
 
-def find(number: str, tail: str, *, origin: str, now: datetime) -> TransferCase:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A case that was opened, and the running limit that its person is told of. Other columns are loaded when asked."""
+
+    case: TransferCase
+    running: Clock | None
+
+
+def find(number: str, tail: str, *, origin: str, now: datetime) -> Found:
     """The case that number and tail open. `origin` is the network address that asks.
 
     Raises `J-CASE-NUMBER` or `J-TAIL` for what cannot be right whatever the hub holds, `J-TOO-MANY` with `seconds`, and
     `J-LOOKUP` for unknown and mismatched alike. Leaves one access event.
     """
-    number, tail = casenumber.parse(number), clean_tail(tail)
-    pk, matched = _compare(number, tail, origin, now)
-    _note("ok" if matched else "mismatch", pk, origin, now)
-    if pk is None or not matched:
+    row = _look_up(casenumber.parse(number), clean_tail(tail), origin, now, leaves_line=True)
+    case, running = _CASE.read(row[_TOLD:]), _RUNNING.read(row[_TOLD + len(_CASE.names) :])
+    if case is None:
         raise refusal("J-LOOKUP")
-    return _opened(pk)
+    return Found(furnish(case), running)
 
 
 def request_code(number: str, tail: str, *, origin: str, now: datetime) -> None:
@@ -89,9 +97,9 @@ def request_code(number: str, tail: str, *, origin: str, now: datetime) -> None:
     Raises `J-CASE-NUMBER`, `J-TAIL`, `J-TOO-MANY`.
     """
     number, tail = casenumber.parse(number), clean_tail(tail)
-    pk, matched = _compare(number, tail, origin, now)
-    if pk is not None and matched:
-        send_code(_opened(pk), origin=origin, now=now)
+    outcome, pk = _look_up(number, tail, origin, now, leaves_line=False)[:2]
+    if outcome == "ok":
+        send_code(TransferCase.objects.get(pk=pk), origin=origin, now=now)
         return
     # Another subject than the case's own, or a stranger could make the person's code void.
     _take(CODES_BY_CASE, f"?{number}", 1.0, origin, now)
@@ -127,41 +135,88 @@ def check_code(case: TransferCase, code: str, *, origin: str, now: datetime) -> 
         raise refusal("J-CODE")
 
 
-def _compare(number: str, tail: str, origin: str, now: datetime) -> tuple[int | None, bool]:
-    """Charge, fetch and compare: the same statements and hashes whether the number is known or not.
+class Columns(Generic[M]):
+    """Some columns of a model, for a statement that is written once. Those left out are loaded when they are asked for.
 
-    Two columns are fetched and no more: what a case's other rows cost to read would tell that there is one.
+    Only columns that need no conversion: no encrypted text, no JSON.
     """
-    charged = ((BY_ADDRESS, origin), (BY_CASE, number))
-    for bucket, of in charged:
-        _take(bucket, of, WRONG, origin, now)
-    known = TransferCase.objects.filter(number=number).exclude(state=State.DRAFT)
-    pk, held = known.values_list("pk", "person__tail_hash").first() or (None, _NOBODY)
-    matched = hmac.compare_digest(bytes(held), lookup_hash(tail, context="person.tail"))
-    if matched:
-        for bucket, of in charged:
-            buckets.give_back(
-                bucket.key(of), capacity=bucket.capacity, per_second=bucket.per_second, amount=WRONG - RIGHT
-            )
-    return pk, matched
+
+    def __init__(self, model: type[M], alias: str, names: tuple[str, ...]) -> None:
+        # In the order of the model, as `from_db` wants them.
+        fields = [field for field in model._meta.concrete_fields if field.attname in names]
+        self.model, self.names = model, tuple(field.attname for field in fields)
+        self.sql = ", ".join(f'{alias}."{field.column}"' for field in fields)
+
+    def read(self, values: tuple[Any, ...]) -> M | None:
+        """The row that begins with these values, its key first; None when the key is empty."""
+        given = values[: len(self.names)]
+        return self.model.from_db(connection.alias, self.names, given) if given[0] is not None else None
 
 
-def _opened(pk: int) -> TransferCase:
-    """The case, with what its page shows; only after a match."""
-    return TransferCase.objects.select_related(
-        "person", "outbound_area__parent", "inbound_area__parent", "outbound_agency", "inbound_agency"
-    ).get(pk=pk)
+# What the stage line is made of.
+_CASE = Columns(
+    TransferCase,
+    "c",
+    (
+        *("id", "number", "name", "state", "held_state", "acts", "applied_at", "accepted_at", "end_reason"),
+        *("outbound_area_id", "inbound_area_id", "outbound_agency_id", "inbound_agency_id"),
+        *("in_handler_id", "out_reviewer_id"),
+    ),
+)
+_RUNNING = Columns(
+    Clock,
+    "k",
+    (
+        *("id", "case_id", "kind", "side", "area_id", "calendar_id", "budget", "used", "paused_days", "counted_until"),
+        *("due_on", "due_at", "provisional", "status", "outcome", "generation", "started_at", "stopped_at"),
+    ),
+)
+_TOLD = 4
+# Two columns of a case are read and no more before they match: what its other rows cost would tell that there is one.
+_LOOK_UP = f"""
+SELECT t.outcome, t.case_id, t.wait, t.full_bucket, {_CASE.sql}, {_RUNNING.sql}
+FROM transfers_look_up(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) t
+LEFT JOIN transfers_transfercase c ON c.id = t.case_id AND t.outcome = 'ok'
+LEFT JOIN LATERAL (
+    SELECT * FROM transfers_clock r WHERE r.case_id = c.id AND r.status = 'running' AND r.kind = ANY(%s)
+    ORDER BY r.id LIMIT 1) k ON true
+"""  # nosec B608 - our own columns
+
+
+def _look_up(number: str, tail: str, origin: str, now: datetime, *, leaves_line: bool) -> tuple[Any, ...]:
+    """Charge, compare, give back and leave the line, in one statement whether the number is known or not.
+
+    Outcome (ok or mismatch) and key of the case come first, `_TOLD` columns further on the case if they match, then
+    its running limit. Raises `J-TOO-MANY`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOOK_UP,
+            [
+                *(number, lookup_hash(tail, context="person.tail"), _hashed(origin), now, leaves_line, WRONG, RIGHT),
+                *(buckets.key_hash(BY_ADDRESS.key(origin)), BY_ADDRESS.capacity, BY_ADDRESS.per_second),
+                *(buckets.key_hash(BY_CASE.key(number)), BY_CASE.capacity, BY_CASE.per_second),
+                [kind.value for kind in PROMISED],
+            ],
+        )
+        row: tuple[Any, ...] = cursor.fetchone()
+    if row[0] == "limited":
+        _limited(row[3], row[2], origin, now)
+    return row
 
 
 def _take(bucket: Bucket, of: str, cost: float, origin: str, now: datetime) -> None:
     taken = buckets.take(bucket.key(of), capacity=bucket.capacity, per_second=bucket.per_second, now=now, cost=cost)
-    if taken.allowed:
-        return
+    if not taken.allowed:
+        _limited(bucket.name, taken.retry_after, origin, now)
+
+
+def _limited(bucket: str, wait: float, origin: str, now: datetime) -> NoReturn:
     # One line a minute for an address that is over its limit: a flood must not fill the table.
     told = LIMITED_TOLD
     if buckets.take(told.key(origin), capacity=told.capacity, per_second=told.per_second, now=now).allowed:
-        _note("limited", None, origin, now, detail=bucket.name)
-    raise refusal("J-TOO-MANY", seconds=math.ceil(taken.retry_after) or 1)
+        _note("limited", None, origin, now, detail=bucket)
+    raise refusal("J-TOO-MANY", seconds=math.ceil(wait) or 1)
 
 
 def _note(outcome: str, case_id: int | None, origin: str, now: datetime, *, detail: str = "") -> None:
@@ -169,7 +224,11 @@ def _note(outcome: str, case_id: int | None, origin: str, now: datetime, *, deta
         at=now,
         kind="lookup",
         case_id=case_id,
-        origin_hash=lookup_hash(origin, context="access.origin"),
+        origin_hash=_hashed(origin),
         outcome=outcome,
         detail=detail,
     )
+
+
+def _hashed(origin: str) -> bytes:
+    return lookup_hash(origin, context="access.origin")

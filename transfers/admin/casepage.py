@@ -124,7 +124,7 @@ def show(
         "asked": console.asked_of(case, remittance),
         "left": console.left_now(case, now),
         "due_on": last_day_of(case.due_at) if case.due_at else None,
-        "status": progress.public_status(case, now),
+        "status": progress.public_status(case, progress.promised_clock(case), now),
         "applicant": Applicant(case.applicant).named,
         "agent_phone": mask_phone(case.agent_phone) if case.agent_phone else "",
         "channel": Channel(case.channel).named,

@@ -24,7 +24,7 @@ from transfers.rules.errors import Refusal, refusal
 from transfers.rules.workdays import local_date
 from transfers.selectors.applying import between
 from transfers.selectors.progress import withdrawal_step
-from transfers.web.levels import look
+from transfers.web.levels import look, shown
 from transfers.web.origin import origin_of
 
 PAGE_MAX = 100
@@ -271,10 +271,10 @@ def track(request: HttpRequest) -> HttpResponse:
     """
     sent = bodies.fields(bodies.read(request), required=("number", "tail"), optional=("code",))
     now, origin = timezone.now(), origin_of(request)
-    case: TransferCase = lookup.find(sent["number"], sent["tail"], origin=origin, now=now)
+    found = lookup.find(sent["number"], sent["tail"], origin=origin, now=now)
     if sent["code"]:
-        lookup.check_code(case, sent["code"], origin=origin, now=now)
-    return answer(shapes.track(case, *look(case, now, verified=bool(sent["code"]))))
+        lookup.check_code(found.case, sent["code"], origin=origin, now=now)
+    return answer(shapes.track(found.case, *shown(found.case, found.running, now, verified=bool(sent["code"]))))
 
 
 @router.post(

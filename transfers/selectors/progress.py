@@ -480,7 +480,6 @@ class PublicStatus:
     returned: Reason | None
     returned_note: str
     ended: Reason | None
-    money: MoneyView
     closed: bool
 
 
@@ -488,10 +487,16 @@ class PublicStatus:
 PROMISED = (ClockKind.OUT, ClockKind.IN, ClockKind.SUPPLEMENT, ClockKind.RETURN)
 
 
-def public_status(case: TransferCase, now: datetime) -> PublicStatus:
-    """The public status of a case at `now`. Three statements beside the case itself (areas and agencies joined)."""
+def promised_clock(case: TransferCase) -> Clock | None:
+    """The running limit that the person is told of."""
+    return Clock.objects.filter(case=case, status=Clock.Status.RUNNING, kind__in=PROMISED).first()
+
+
+def public_status(case: TransferCase, running: Clock | None, now: datetime) -> PublicStatus:
+    """The public status of a case at `now`; `running` is its `promised_clock`. Asks nothing of the database when areas
+    and agencies are attached.
+    """
     info = case.info
-    running = Clock.objects.filter(case=case, status=Clock.Status.RUNNING, kind__in=PROMISED).first()
     view = clock_view(running, now) if running else None
     # Once completed, the relationship is with the inbound side.
     with_inbound = case.acts == Side.IN or case.state == State.COMPLETED
@@ -518,7 +523,6 @@ def public_status(case: TransferCase, now: datetime) -> PublicStatus:
         returned=ALL.get(case.return_reason) if case.state == State.RETURNED else None,
         returned_note=case.return_note if case.state == State.RETURNED else "",
         ended=ALL.get(case.end_reason) if info.terminal else None,
-        money=money_view(case, now),
         closed=info.terminal,
     )
 

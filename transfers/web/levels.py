@@ -24,12 +24,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from transfers.models import TransferCase
+from transfers.models import Clock, TransferCase
 from transfers.rules.codes import Reason
 from transfers.rules.errors import Refusal
 from transfers.rules.parties import Named, Side
 from transfers.rules.routes import State
-from transfers.selectors.progress import ClockView, Entry, MoneyView, PublicStatus, Stage, public_status, timeline
+from transfers.selectors.progress import (
+    ClockView,
+    Entry,
+    MoneyView,
+    PublicStatus,
+    Stage,
+    money_view,
+    promised_clock,
+    public_status,
+    timeline,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +120,13 @@ def for_the_public(error: Refusal) -> Refusal:
 
 def look(case: TransferCase, now: datetime, *, verified: bool) -> tuple[Line, Detail | None]:
     """The case at that level. The detail is not even fetched without the second proof."""
-    status = public_status(case, now)
-    return _line(case, status), _detail(case, status) if verified else None
+    return shown(case, promised_clock(case), now, verified=verified)
+
+
+def shown(case: TransferCase, running: Clock | None, now: datetime, *, verified: bool) -> tuple[Line, Detail | None]:
+    """The same for somebody who has the case's `promised_clock` already."""
+    status = public_status(case, running, now)
+    return _line(case, status), _detail(case, status, now) if verified else None
 
 
 def _line(case: TransferCase, status: PublicStatus) -> Line:
@@ -144,13 +159,13 @@ def _tone(case: TransferCase, status: PublicStatus) -> str:
     return "yours" if case.acts == Side.APPLICANT else "running"
 
 
-def _detail(case: TransferCase, status: PublicStatus) -> Detail:
+def _detail(case: TransferCase, status: PublicStatus, now: datetime) -> Detail:
     return Detail(
         from_area=status.from_area,
         to_area=status.to_area,
         applied_on=status.applied_on,
         history=tuple(timeline(case, public=True)),
-        money=status.money,
+        money=money_view(case, now),
         failures=tuple(_problem(reason) for reason in status.failures),
         supplement=status.supplement,
         supplement_note=status.supplement_note,

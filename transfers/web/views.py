@@ -79,12 +79,12 @@ def start(request: HttpRequest) -> HttpResponse:
         return render(request, "track/start.html", {"form": form}, status=400)
     now = timezone.now()
     try:
-        case = lookup.find(form.cleaned_data["number"], form.cleaned_data["tail"], origin=origin_of(request), now=now)
+        found = lookup.find(form.cleaned_data["number"], form.cleaned_data["tail"], origin=origin_of(request), now=now)
     except Refusal as error:
         again = LookupForm(initial={"number": form.cleaned_data["number"]})
         return refused(request, "track/start.html", {"form": again}, error)
     response = _redirect("track:status")
-    passes.give(response, passes.issue(case.pk, now=now))
+    passes.give(response, passes.issue(found.case.pk, now=now))
     return response
 
 

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL, asked once less for each request."""
