@@ -136,7 +136,8 @@ def _concerns(declared: Declared, step: Step, event: CaseEvent) -> bool:
     """Whether the person hears of this step: of a fixed amount when there is something to choose, of the wallet when
     all of it is there."""
     if declared.name in ("freeze", "settle"):
-        return event.to_money == MoneyState.FROZEN and step.data.get("choose_by") is not None
+        waits = (MoneyState.FROZEN, MoneyState.YEAR_END)
+        return event.to_money in waits and step.data.get("choose_by") is not None
     return declared.name != "move_to_wallet" or event.to_money == MoneyState.IN_WALLET
 
 

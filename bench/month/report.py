@@ -109,7 +109,9 @@ def explained(month: Month) -> tuple[Counter[str], list[str]]:
 
 _WAITING = {
     MoneyState.FROZEN: "waits to be sent",
+    MoneyState.SETTLE_HELD: "waits for the end of the year-end freeze",
     MoneyState.YEAR_END: "waits for the end of the year-end freeze",
+    MoneyState.REVIEW_HELD: "waits for the end of the year-end freeze",
     MoneyState.REMIT_FAILED: "returned by the bank, waits to be sent again",
     MoneyState.IN_TRANSIT: "sent, waits for the bank's line",
     MoneyState.MISMATCH: "waits for the answer about a difference",

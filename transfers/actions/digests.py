@@ -48,7 +48,7 @@ _REVIEWS: dict[str, dict[str, tuple[Role, str]]] = {
 _TO_WORK_ON = [
     state.value
     for state in (
-        *(MoneyState.PENDING_SETTLE, MoneyState.FROZEN, MoneyState.REMIT_FAILED),
+        *(MoneyState.PENDING_SETTLE, MoneyState.SETTLE_HELD, MoneyState.FROZEN, MoneyState.REMIT_FAILED),
         *(MoneyState.RECEIVED, MoneyState.MISMATCH, MoneyState.RETURNING),
     )
 ]

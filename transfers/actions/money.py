@@ -145,7 +145,7 @@ def choose_by(case: TransferCase, *, now: datetime) -> datetime:
 def release(context: Context) -> Effect:
     """The case did not go through: what was fixed goes back to the account it came from."""
     case, money, out = context.case, context.money, context.case.outbound_area_id
-    if money.state == MoneyState.PENDING_SETTLE:
+    if money.state in (MoneyState.PENDING_SETTLE, MoneyState.SETTLE_HELD):
         return Effect()
     with answering(case.outbound_area):
         registry_for(out).restore_account(case.person, out, money.amount_fen, _write(case, money))

@@ -1,4 +1,7 @@
-"""The year-end settlement: money that was fixed waits while its outbound area sends none, and goes on afterwards."""
+"""The year-end settlement: what is to be sent waits while its outbound area sends none, and goes on as what it was.
+
+Fixed or still to be settled, proposed or returned by the bank: none of it can leave, so no limit runs for sending it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from transfers.access import SYSTEM
 from transfers.actions.door import Done, perform_many
 from transfers.models import MOVES, Remittance, ResolvedPolicy
 from transfers.policies import pinned_policy
-from transfers.rules.money import Destination
+from transfers.rules.money import Destination, MoneyState
 from transfers.rules.workdays import local_date
 
 BATCH = 500
+_FIRST = (MoneyState.PENDING_SETTLE.value, MoneyState.FROZEN.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,10 @@ def turn(*, now: datetime, batch: int = BATCH) -> Turned:
 
 def _take(step: str, *, now: datetime, covered: bool, batch: int) -> int:
     """Take the step for all that stands where it is taken, whose policy's freeze does, or does not, cover today."""
-    # What is credited at once is not sent by anybody.
-    lying = Remittance.objects.filter(state__in=MOVES[step].sources).exclude(destination=Destination.INSTANT.value)
+    # What is credited at once is not sent by anybody; what of it came back, or follows, is.
+    lying = Remittance.objects.filter(state__in=MOVES[step].sources).exclude(
+        destination=Destination.INSTANT.value, round=1, state__in=_FIRST
+    )
     due = _policies(now, covered=covered)
     if not due:
         return 0

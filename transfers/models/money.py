@@ -81,7 +81,8 @@ class Remittance(models.Model):
     # Why the bank sent it back or the amount is in doubt, in the words of whoever said so.
     trouble_reason = models.CharField(max_length=4, blank=True, default="")
     trouble_note = models.CharField(max_length=500, blank=True, default="")
-    # Where the money was when it was asked back, or its match was to be undone: refused, it goes on from there.
+    # Where the money was when it was asked back, when its match was to be undone, or when the year-end settlement held
+    # it: refused, or over, it goes on from there.
     held_state = models.CharField(max_length=20, blank=True, default="")
     maker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     checker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
@@ -196,10 +197,14 @@ class Remittance(models.Model):
 
     @move(
         state,
-        source=[M.PENDING_SETTLE],
-        target=GET_STATE(
-            lambda money, step: (M.FROZEN if money.amount_fen else M.NONE).value, states=[M.FROZEN, M.NONE]
-        ),
+        ways={
+            M.PENDING_SETTLE: GET_STATE(
+                lambda money, step: (M.FROZEN if money.amount_fen else M.NONE).value, states=[M.FROZEN, M.NONE]
+            ),
+            M.SETTLE_HELD: GET_STATE(
+                lambda money, step: (M.YEAR_END if money.amount_fen else M.NONE).value, states=[M.YEAR_END, M.NONE]
+            ),
+        },
         zh="结算完毕，锁定余额",
         en="Settled; fix the balance",
         side=Side.OUT,
@@ -212,6 +217,7 @@ class Remittance(models.Model):
         self.amount_fen = step.data["amount_fen"]
         self.frozen_at = step.now if self.amount_fen else None
         self.choose_by = step.data["choose_by"]
+        self.held_state = M.FROZEN.value if self.state == M.SETTLE_HELD else ""
 
     @move(
         state,
@@ -254,6 +260,8 @@ class Remittance(models.Model):
     def pay_out_instead(self, step: Step) -> None:
         self.destination = (Destination.HEIRS if step.reason == DEATH else Destination.ACCOUNT).value
         self.options = []
+        if self.state == M.YEAR_END:
+            self.held_state = M.FROZEN.value
         self._pays(step)
 
     def _pays(self, step: Step) -> None:
@@ -264,20 +272,27 @@ class Remittance(models.Model):
 
     @move(
         state,
-        source=[M.FROZEN, M.REMIT_FAILED],
-        target=M.YEAR_END,
+        ways={
+            M.PENDING_SETTLE: M.SETTLE_HELD,
+            M.FROZEN: M.YEAR_END,
+            M.REMIT_FAILED: M.YEAR_END,
+            M.REMIT_REVIEW: M.REVIEW_HELD,
+        },
         zh="年末清算，暂停划款",
         en="Held for the year-end settlement",
         side=Side.SYSTEM,
         public=Named("转出地年末清算，划款暂停", "Held for the outbound area's year-end settlement"),
     )
     def hold_for_year_end(self, step: Step) -> None:
-        pass
+        self.held_state = self.state
 
     @move(
         state,
-        source=[M.YEAR_END],
-        target=M.FROZEN,
+        ways={
+            M.SETTLE_HELD: M.PENDING_SETTLE,
+            M.YEAR_END: GET_STATE(lambda money, step: money.held_state, states=[M.FROZEN, M.REMIT_FAILED]),
+            M.REVIEW_HELD: M.REMIT_REVIEW,
+        },
         zh="年末清算结束，恢复划款",
         en="The year-end settlement is over",
         side=Side.SYSTEM,

@@ -102,7 +102,7 @@ class Step:
 def move(
     state_field: Any,
     *,
-    ways: Mapping[str, str] | None = None,
+    ways: Mapping[str, str | GET_STATE] | None = None,
     source: Sequence[str] = (),
     target: str | GET_STATE = "",
     **said: Any,

@@ -65,9 +65,11 @@ class MoneyState(StrEnum):
 
     NONE = "NONE"
     PENDING_SETTLE = "PENDING_SETTLE"
+    SETTLE_HELD = "SETTLE_HELD"
     FROZEN = "FROZEN"
     YEAR_END = "YEAR_END"
     REMIT_REVIEW = "REMIT_REVIEW"
+    REVIEW_HELD = "REVIEW_HELD"
     REMIT_FAILED = "REMIT_FAILED"
     IN_TRANSIT = "IN_TRANSIT"
     PAYING = "PAYING"
@@ -108,7 +110,11 @@ class MoneyInfo:
 
 
 _REMIT, _CREDIT = {ClockKind.REMIT: Running.RUNS}, {ClockKind.CREDIT: Running.RUNS}
+_HELD = {ClockKind.REMIT: Running.PAUSED}
 _FIXED = Named("金额已锁定，待转出地划转", "Amount fixed; the outbound area is to send it")
+_SETTLING = Named(
+    "转出地年末清算，划款暂停，结束后继续", "The outbound area's year-end settlement: sent when it is over"
+)
 _CHECKED = Named("资金已到转入地，核对中", "Arrived in the inbound area, being checked")
 MONEY_STATES: dict[MoneyState, MoneyInfo] = {
     MoneyState.NONE: MoneyInfo(
@@ -132,20 +138,41 @@ MONEY_STATES: dict[MoneyState, MoneyInfo] = {
         clocks=_REMIT,
         here=True,
     ),
+    MoneyState.SETTLE_HELD: MoneyInfo(
+        "年末清算暂停，待结算锁定",
+        "Held by the year-end settlement, to be settled and fixed",
+        Named(
+            "有医疗费用尚未结算；转出地年末清算，划款暂停，结束后继续",
+            "Medical costs are still to be settled; the outbound area's year-end settlement: sent when it is over",
+        ),
+        Side.OUT,
+        0,
+        clocks=_HELD,
+        here=True,
+    ),
     MoneyState.FROZEN: MoneyInfo(
         "已锁定待划转", "Fixed, to be remitted", _FIXED, Side.OUT, 1, clocks=_REMIT, here=True
     ),
     MoneyState.YEAR_END: MoneyInfo(
         "年末清算暂停划款",
         "Held by the year-end settlement",
-        Named("转出地年末清算，划款暂停，结束后继续", "The outbound area's year-end settlement: sent when it is over"),
+        _SETTLING,
         Side.OUT,
         1,
-        clocks={ClockKind.REMIT: Running.PAUSED},
+        clocks=_HELD,
         here=True,
     ),
     MoneyState.REMIT_REVIEW: MoneyInfo(
         "划转待复核", "Remittance waiting for review", _FIXED, Side.OUT, 1, clocks=_REMIT, here=True
+    ),
+    MoneyState.REVIEW_HELD: MoneyInfo(
+        "年末清算暂停，划转待复核",
+        "Held by the year-end settlement, waiting for review",
+        _SETTLING,
+        Side.OUT,
+        1,
+        clocks=_HELD,
+        here=True,
     ),
     MoneyState.REMIT_FAILED: MoneyInfo(
         "银行退回待重新划转",

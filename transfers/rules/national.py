@@ -168,9 +168,11 @@ _PROCESS_STATES: dict[State, str | None] = {
 _FINANCE: dict[MoneyState, str | None] = {
     MoneyState.NONE: None,
     MoneyState.PENDING_SETTLE: "1",
+    MoneyState.SETTLE_HELD: "1",
     MoneyState.FROZEN: "1",
     MoneyState.YEAR_END: "1",
     MoneyState.REMIT_REVIEW: "211",
+    MoneyState.REVIEW_HELD: "211",
     MoneyState.REMIT_FAILED: "9",
     MoneyState.IN_TRANSIT: "2",
     MoneyState.PAYING: "2",

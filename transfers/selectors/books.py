@@ -35,11 +35,11 @@ class Place(StrEnum):
 
 # What lies there: all of this round's amount, what has arrived of it, what is in the wallet, or the rest of either.
 WHOLE, ARRIVED, TO_ARRIVE, MOVED, TO_MOVE = "whole", "arrived", "to_arrive", "moved", "to_move"
-# State -> (place, how much). What is not named is empty; in KEPT, NONE and PENDING_SETTLE nothing has been posted, and
-# after RELEASED all is back where it came from. RECLAIM stands where the money was when it was asked back.
+# State -> (place, how much). What is not named is empty; in KEPT, NONE, PENDING_SETTLE and SETTLE_HELD nothing has been
+# posted, and after RELEASED all is back where it came from. RECLAIM stands where the money was when it was asked back.
 STANDING: dict[MoneyState, tuple[tuple[Place, str], ...]] = {
-    **dict.fromkeys((M.NONE, M.KEPT, M.PENDING_SETTLE, M.RELEASED), ()),
-    **dict.fromkeys((M.FROZEN, M.YEAR_END, M.REMIT_REVIEW, M.REMIT_FAILED), ((Place.FIXED, WHOLE),)),
+    **dict.fromkeys((M.NONE, M.KEPT, M.PENDING_SETTLE, M.SETTLE_HELD, M.RELEASED), ()),
+    **dict.fromkeys((M.FROZEN, M.YEAR_END, M.REMIT_REVIEW, M.REVIEW_HELD, M.REMIT_FAILED), ((Place.FIXED, WHOLE),)),
     **dict.fromkeys(
         (M.IN_TRANSIT, M.MISMATCH, M.UNMATCH_REVIEW), ((Place.OUTWARD, TO_ARRIVE), (Place.RECEIVED, ARRIVED))
     ),
@@ -162,7 +162,7 @@ def breaches() -> Iterator[Breach]:
 _GONE = (PaymentState.SENT.value, PaymentState.PAID.value)
 # State -> what the newest payment of the line may be. Nothing is under way in the states that are not named.
 PAYMENT_IN: dict[MoneyState, tuple[str, ...]] = {
-    M.REMIT_REVIEW: (PaymentState.READY.value,),
+    **dict.fromkeys((M.REMIT_REVIEW, M.REVIEW_HELD), (PaymentState.READY.value,)),
     **dict.fromkeys((M.IN_TRANSIT, M.RECEIVED, M.MISMATCH, M.MATCHED, M.UNMATCH_REVIEW, M.RETURNING), _GONE),
     M.PAYING: (PaymentState.SENT.value,),
     **dict.fromkeys((M.CREDITED, M.PAID_TO_PERSON), (PaymentState.PAID.value,)),

@@ -23,6 +23,7 @@ from transfers.sla.clocks import policy_of
 
 M = MoneyState
 _TO_SEND = (M.PENDING_SETTLE, M.FROZEN, M.REMIT_REVIEW, M.REMIT_FAILED)
+_HELD = (M.SETTLE_HELD, M.YEAR_END, M.REVIEW_HELD)
 _ON_THE_WAY = (M.IN_TRANSIT, M.RECEIVED, M.MATCHED, M.UNMATCH_REVIEW)
 
 
@@ -47,7 +48,7 @@ _PAID = Named("银行支付", "Paid by the bank")
 def expected(case: TransferCase, money: Remittance, now: datetime) -> Expected | None:
     """What may be expected of this money next; None where nothing can be said, or nothing is outstanding."""
     state = MoneyState(money.state)
-    if state is M.YEAR_END:
+    if state in _HELD:
         return _year_end(case, now)
     if state in _TO_SEND:
         return _limit(case, ClockKind.REMIT, _SENT, now)

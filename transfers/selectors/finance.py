@@ -134,13 +134,13 @@ SHELVES: tuple[Shelf, ...] = (
         "settle",
         Named("待结算锁定", "To be settled"),
         Named("没有待结算的余额。", "Nothing to settle."),
-        lambda user, now: _in(MoneyState.PENDING_SETTLE),
+        lambda user, now: _in(MoneyState.PENDING_SETTLE, MoneyState.SETTLE_HELD),
     ),
     Shelf(
         "year_end",
         Named("年末清算暂停", "Held at year end"),
         Named("没有因年末清算暂停的资金。", "Nothing is held by the year-end settlement."),
-        lambda user, now: _in(MoneyState.YEAR_END),
+        lambda user, now: _in(MoneyState.YEAR_END, MoneyState.REVIEW_HELD),
         tone="plain",
     ),
     Shelf(

@@ -375,7 +375,7 @@ def money_view(case: TransferCase, now: datetime | None = None) -> MoneyView:
         internal=Named(info.zh, info.en),
         public=info.public,
         steps=_money_steps(money) if moves else (),
-        amount_fen=0 if nothing else None if state is MoneyState.PENDING_SETTLE else money.amount_fen,
+        amount_fen=0 if nothing else None if state in _UNSETTLED else money.amount_fen,
         settled=info.settled,
         to=_destination_said(money) if moves and state is not MoneyState.RELEASED else None,
         why=_why_there(case),
@@ -388,6 +388,7 @@ def money_view(case: TransferCase, now: datetime | None = None) -> MoneyView:
     )
 
 
+_UNSETTLED = (MoneyState.PENDING_SETTLE, MoneyState.SETTLE_HELD)
 _TROUBLED = (MoneyState.REMIT_FAILED, MoneyState.MISMATCH, MoneyState.RECLAIM, MoneyState.RETURNING)
 _OPENED_BY = ("approve_out", "auto_out", "keep", "await_settlement", "freeze")
 

@@ -699,7 +699,8 @@ def _zeroed(now: datetime) -> Iterator[tuple[str, Named]]:
         """
         SELECT c.number FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
         LEFT JOIN transfers_personalaccount a ON a.person_id = c.person_id AND a.area_id = c.outbound_area_id
-        WHERE r.state NOT IN ('NONE', 'KEPT', 'PENDING_SETTLE', 'RELEASED') AND c.outbound_area_id <> ALL(%s)
+        WHERE r.state NOT IN ('NONE', 'KEPT', 'PENDING_SETTLE', 'SETTLE_HELD', 'RELEASED')
+            AND c.outbound_area_id <> ALL(%s)
             AND (a.id IS NULL OR a.status <> 'zeroed' OR a.balance_fen <> 0)
             AND NOT EXISTS (SELECT 1 FROM transfers_remittance l JOIN transfers_transfercase lc ON lc.id = l.case_id
                 WHERE lc.person_id = c.person_id AND lc.inbound_area_id = c.outbound_area_id
