@@ -5,19 +5,21 @@ Letters carry no identity number and no amount; names are masked. Texts are in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import prefetch_related_objects
 from django.utils import translation
 
 from accounts.mask import mask_name
 from accounts.models import User
 from notifications.outbox import Draft
 from transfers.models import Agency, CaseEvent, Clock, Membership, TransferCase
-from transfers.models.labels import said
+from transfers.models.labels import Bilingual, said, said_in
 from transfers.models.moves import Declared, Step
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.ladder import Rung
@@ -81,9 +83,11 @@ class NewWork:
 
     column: str
     roles: tuple[Role, ...]
+    template: str = "new_work"
 
 
-# Money is worked on by the hundred: what waits is a figure of the morning digest, not a letter each.
+# Money is worked on by the hundred: what waits is a figure of the morning digest, not a letter each. But where the
+# other side asks, its finance is told.
 TO_STAFF = {
     "accept": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
     "ask_by_hand": NewWork("holder_id", (Role.SUPERVISOR,)),
@@ -95,6 +99,8 @@ TO_STAFF = {
     "request_withdrawal": NewWork("holder_id", (Role.SUPERVISOR,)),
     "reopen": NewWork("outbound_agency_id", (Role.SUPERVISOR,)),
     "approve_out": NewWork("inbound_agency_id", (Role.SUPERVISOR,)),
+    "raise_difference": NewWork("outbound_agency_id", (Role.FINANCE,), "difference"),
+    "request_reclaim": NewWork("inbound_agency_id", (Role.FINANCE,), "reclaim"),
 }
 # What brings a case back to somebody, or to somebody else: they hear of it themselves.
 TO_OWNER = {
@@ -107,10 +113,29 @@ TO_OWNER = {
 }
 
 
-def for_moves(case: TransferCase, taken: Sequence[tuple[Declared, Step, CaseEvent]]) -> list[Draft]:
-    """The letters of one passage through the door: to the person, to staff with new work, to the partner who filed it.
+Taken = Sequence[tuple[Declared, Step, CaseEvent]]
 
-    The person gets one letter, that of the last step that concerns them; it says what the earlier ones did (`also`).
+
+def for_moves(moved: Sequence[tuple[TransferCase, Taken]]) -> list[Draft]:
+    """The letters of one passage through the door, of one case or of many: to the person, to staff with new work, to
+    the partner who filed it.
+    """
+    steps = [(case, declared) for case, taken in moved for declared, *_rest in taken]
+    if owned := [case for case, declared in steps if declared.name in TO_OWNER]:
+        prefetch_related_objects(owned, "owner")
+    if filed := [case for case, declared in steps if declared.move.public and case.partner_id]:
+        prefetch_related_objects(filed, "partner")
+    work = {TO_STAFF[declared.name] for _case, declared in steps if declared.name in TO_STAFF}
+    agencies = {getattr(case, TO_STAFF[declared.name].column) for case, declared in steps if declared.name in TO_STAFF}
+    colleagues: dict[int, list[tuple[Role, User]]] = defaultdict(list)
+    for agency, role, user in members(agencies, {role for one in work for role in one.roles}) if work else ():
+        colleagues[agency].append((role, user))
+    return [draft for case, taken in moved for draft in _of_one(case, taken, colleagues)]
+
+
+def _of_one(case: TransferCase, taken: Taken, colleagues: Mapping[int, Sequence[tuple[Role, User]]]) -> list[Draft]:
+    """The person gets one letter, that of the last step that concerns them; it says what the earlier ones did
+    (`also`).
     """
     drafts: list[Draft] = []
     told = [
@@ -128,7 +153,7 @@ def for_moves(case: TransferCase, taken: Sequence[tuple[Declared, Step, CaseEven
             extra["advice"] = Named(advice["zh"], advice["en"])
         drafts += to_person(case, template, dedupe=f"{case.number}:{event.version}:{template}", extra=extra)
     for declared, step, event in taken:
-        drafts += _to_colleagues(case, declared, step, key=f"{case.number}:{event.version}")
+        drafts += _to_colleagues(case, declared, step, colleagues, key=f"{case.number}:{event.version}")
     return drafts
 
 
@@ -149,13 +174,20 @@ def _of_money(step: Step, event: CaseEvent) -> dict[str, Any]:
     return {"way": event.to_money, "payout": payout, "was_paid": was_paid, "choose_by": due_text(until)}
 
 
-def _to_colleagues(case: TransferCase, declared: Declared, step: Step, *, key: str) -> list[Draft]:
+def _to_colleagues(
+    case: TransferCase,
+    declared: Declared,
+    step: Step,
+    colleagues: Mapping[int, Sequence[tuple[Role, User]]],
+    *,
+    key: str,
+) -> list[Draft]:
     """To those whose work it becomes, and to the platform that filed the case."""
     drafts: list[Draft] = []
     if work := TO_STAFF.get(declared.name):
         users = members([getattr(case, work.column)], work.roles)
         drafts += to_staff(
-            (user for _agency, _role, user in users), case, "new_work", dedupe=key, extra=_work(declared, step)
+            (user for _agency, _role, user in users), case, work.template, dedupe=key, extra=_work(declared, step)
         )
     if (back := TO_OWNER.get(declared.name)) and case.owner is not None:
         drafts += to_staff([case.owner], case, back, dedupe=key, extra=_work(declared, step))
@@ -176,9 +208,7 @@ def to_person(
 
     Of an automatic transfer there may be neither: nobody applied.
     """
-    with translation.override(case.language):
-        known = _said(extra or {})
-        context = {**case_context(case, provisional=known.get("provisional")), **known}
+    context = _context(case, extra or {}, case.language)
     drafts = []
     if case.phone:
         drafts.append(
@@ -220,15 +250,16 @@ def to_staff(
 ) -> list[Draft]:
     """To colleagues: at once in their inbox; by e-mail folded into one digest a person."""
     drafts = []
+    contexts: dict[str, dict[str, Any]] = {}
     for user in {user.pk: user for user in users}.values():
-        with translation.override(user.language):
-            context = {**case_context(case), **_said(extra)}
+        if user.language not in contexts:
+            contexts[user.language] = _context(case, extra, user.language)
         common: dict[str, Any] = {
             "template": template,
             "language": user.language,
             "recipient_id": user.pk,
             "subject_ref": case.number,
-            "context": context,
+            "context": contexts[user.language],
         }
         drafts.append(Draft(channel="inbox", address="", dedupe_key=f"{dedupe}:{template}:{user.pk}:inbox", **common))
         if user.email:
@@ -245,9 +276,11 @@ def to_staff(
     return drafts
 
 
-def _said(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said in two languages, in the active one."""
-    return {name: said(words) if hasattr(words, "zh") else words for name, words in extra.items()}
+def _context(case: TransferCase, extra: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """What every letter about a case may say, and what this one says beside it."""
+    say = said_in(language)
+    known = {name: say(words) if hasattr(words, "zh") else words for name, words in extra.items()}
+    return case_context(case, say, due_on=known.get("due_on"), provisional=known.get("provisional")) | known
 
 
 def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, Role, User]]:
@@ -255,17 +288,24 @@ def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, R
     rows = Membership.objects.filter(
         agency_id__in=list(agencies), role__in=[role.value for role in roles], user__is_active=True
     ).select_related("user")
+    rows = rows.only("agency", "role", "user__email", "user__language", "user__username", "user__display_name")
     return [(row.agency_id, Role(row.role), row.user) for row in rows.order_by("agency_id", "user_id", "role")]
 
 
-def case_context(case: TransferCase, *, provisional: bool | None = None) -> dict[str, Any]:
-    """What every letter about a case may say, in the active language. Nothing sensitive.
+def case_context(
+    case: TransferCase,
+    say: Callable[[Bilingual], str] = said,
+    *,
+    due_on: str | None = None,
+    provisional: bool | None = None,
+) -> dict[str, Any]:
+    """What every letter about a case may say, in the language of `say`. Nothing sensitive.
 
-    `provisional`: whether the last day may still change, where that is known already.
+    `due_on`, `provisional`: the last day, and whether it may still change, where they are known already.
     """
     # A completed relationship is with the inbound side.
     inbound = case.acts == Side.IN or case.state == State.COMPLETED
-    out_agency, in_agency = case.outbound_agency, case.inbound_agency
+    out_agency, in_agency, info = case.outbound_agency, case.inbound_agency, case.info
     acting = in_agency if inbound else out_agency
     return {
         "number": case.number,
@@ -274,23 +314,23 @@ def case_context(case: TransferCase, *, provisional: bool | None = None) -> dict
         "automatic": case.channel == Channel.AUTOMATIC,
         "from_area": case.outbound_area.full_name,
         "to_area": case.inbound_area.full_name,
-        "stage": said(case.info.public),
-        "next_step": said(case.info.next_step),
+        "stage": say(info.public),
+        "next_step": say(info.next_step),
         "agency": acting.name,
         "agency_phone": acting.phone,
         "outbound_agency": out_agency.name,
         "outbound_phone": out_agency.phone,
         "inbound_agency": in_agency.name,
         "inbound_phone": in_agency.phone,
-        "due_on": due_text(case.due_at),
+        "due_on": due_text(case.due_at) if due_on is None else due_on,
         # 暂定: the notice for that year is not out yet.
         "provisional": _provisional(case) if provisional is None else provisional,
-        "reasons": [_told(reason_told(failure)) for failure in case.failures],
-        "supplement": said(ALL[case.supplement_reason]) if case.supplement_reason else "",
+        "reasons": [_told(reason_told(failure), say) for failure in case.failures],
+        "supplement": say(ALL[case.supplement_reason]) if case.supplement_reason else "",
         "supplement_note": case.supplement_note,
-        "returned": _reason(case.return_reason),
+        "returned": _reason(case.return_reason, say),
         "returned_note": case.return_note,
-        "ended": _reason(case.end_reason),
+        "ended": _reason(case.end_reason, say),
         "link": f"{settings.PUBLIC_URL}/track/",
         "console_link": f"{settings.PUBLIC_URL}/console/transfers/transfercase/{case.pk}/change/",
     }
@@ -312,13 +352,13 @@ def due_text(due_at: datetime | None) -> str:
     return last_day_of(due_at).isoformat() if due_at else ""
 
 
-def _reason(code: str) -> dict[str, str]:
-    """A reason in the active language, with what to do about it; empty where none was given."""
-    return _told(ALL[code]) if code else {}
+def _reason(code: str, say: Callable[[Bilingual], str]) -> dict[str, str]:
+    """A reason, with what to do about it; empty where none was given."""
+    return _told(ALL[code], say) if code else {}
 
 
-def _told(reason: Reason) -> dict[str, str]:
-    return {"code": reason.code, "text": said(reason), "remedy": said(Named(reason.remedy_zh, reason.remedy_en))}
+def _told(reason: Reason, say: Callable[[Bilingual], str]) -> dict[str, str]:
+    return {"code": reason.code, "text": say(reason), "remedy": say(Named(reason.remedy_zh, reason.remedy_en))}
 
 
 def _work(declared: Declared, step: Step) -> dict[str, Any]:
@@ -418,19 +458,28 @@ def both(user: User, template: str, context: Mapping[str, Any], key: str) -> lis
 
 
 def for_unmatched(
-    agency: Agency, rung: Rung, users: Iterable[User], *, lines: int, since: date, dedupe: str, not_before: datetime
+    agency: Agency,
+    rung: Rung,
+    users: Iterable[User],
+    *,
+    template: str,
+    count: int,
+    since: date,
+    dedupe: str,
+    not_before: datetime,
 ) -> list[Draft]:
-    """One rung of the ladder of money that came in and is not explained: how many lines, the oldest of which day."""
+    """One rung of the ladder of money that came in and is not explained, or only a part of it: of how many lines
+    (`unmatched`) or cases (`part_arrived`), the oldest of which day."""
     drafts = []
     for user in users:
         with translation.override(user.language):
             context = {
                 "agency": agency.name,
-                "lines": lines,
+                "lines": count,
                 "since": since.isoformat(),
                 "rung": said(rung.named),
                 "console_link": f"{settings.PUBLIC_URL}/console/",
             }
-        told = both(user, "unmatched", context, f"{dedupe}:{user.pk}")
+        told = both(user, template, context, f"{dedupe}:{user.pk}")
         drafts += [replace(draft, not_before=not_before) for draft in told]
     return drafts

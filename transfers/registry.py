@@ -23,7 +23,7 @@ from transfers.models import Area, ContributionPeriod, Enrolment, Person, Person
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.facts import AccountFact, AreaFacts, EnrolmentFact
 from transfers.rules.months import Period
-from transfers.rules.parties import EnrolmentStatus, Scheme, Survival
+from transfers.rules.parties import EnrolmentStatus, Survival
 
 log = structlog.get_logger(__name__)
 
@@ -96,38 +96,21 @@ class OwnTables:
             raise AccountChanged
 
     def end_relationship(self, person: Person, area: str, scheme: str, on: date, case_id: int) -> None:
-        mine = Enrolment.objects.filter(person=person, area=area, scheme=scheme)
-        if mine.filter(ended_by=case_id).exists():
-            return  # a case that was reopened: what the person has had here since is another relationship
-        mine = mine.filter(valid_from__lte=on)
-        mine.filter(status=EnrolmentStatus.SUSPENDED).update(
-            status=EnrolmentStatus.ENDED, valid_to=on, ended_by=case_id
-        )
         # A resident may apply once enrolled elsewhere for the next year (Art. 5): cover here runs to the year's end.
-        mine.filter(scheme=Scheme.RESIDENT, status=EnrolmentStatus.ACTIVE, valid_to__isnull=True).update(
-            valid_to=date(on.year, 12, 31), ended_by=case_id
-        )
+        ended, until = EnrolmentStatus.ENDED.value, date(on.year, 12, 31)
+        with connection.cursor() as cursor:
+            cursor.execute(_END, [ended, on, until, case_id, person.pk, area, scheme, on, case_id])
 
     def restore_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         self.credit_account(person, area, amount_fen, write)
 
     def take_over(self, person: Person, area: str, periods: list[Period], case_id: int) -> None:
-        ContributionPeriod.objects.filter(case_id=case_id).delete()
-        ContributionPeriod.objects.bulk_create(
-            ContributionPeriod(
-                person=person,
-                area_id=area,
-                origin_id=period.area,
-                scheme=period.scheme,
-                first_month=period.first,
-                last_month=period.last,
-                kind=period.kind,
-                collection=period.collection,
-                ground=period.ground,
-                case_id=case_id,
-            )
-            for period in periods
+        columns = zip(
+            *((p.area, p.scheme, p.first, p.last, p.kind, p.collection, p.ground) for p in periods), strict=True
         )
+        lists = [list(column) for column in columns] or [[]] * 7
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE_OVER, [case_id, person.pk, area, case_id, *lists])
 
     def credit_account(self, person: Person, area: str, amount_fen: int, write: str) -> None:
         with connection.cursor() as cursor:
@@ -139,6 +122,22 @@ class OwnTables:
             raise refusal("J-ACCOUNT-SPENT")
 
 
+# A case that was reopened finds what it ended before: what the person has had there since is another relationship.
+_END = """
+UPDATE transfers_enrolment e SET status = CASE e.status WHEN '2' THEN %s ELSE e.status END,
+    valid_to = CASE e.status WHEN '2' THEN %s::date ELSE %s::date END, ended_by_id = %s
+WHERE e.person_id = %s AND e.area_id = %s AND e.scheme = %s AND e.valid_from <= %s
+    AND (e.status = '2' OR (e.status = '1' AND e.scheme = '390' AND e.valid_to IS NULL))
+    AND NOT EXISTS (SELECT FROM transfers_enrolment o
+        WHERE o.ended_by_id = %s AND (o.person_id, o.area_id, o.scheme) = (e.person_id, e.area_id, e.scheme))
+"""
+_TAKE_OVER = """
+WITH before AS (DELETE FROM transfers_contributionperiod WHERE case_id = %s)
+INSERT INTO transfers_contributionperiod (person_id, area_id, case_id, origin_id, scheme, first_month, last_month, kind,
+    collection, ground, reversed)
+SELECT %s, %s, %s, v.*, false
+FROM unnest(%s::text[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::text[]) AS v
+"""
 _CREDIT = """
 INSERT INTO transfers_personalaccount AS a (person_id, area_id, balance_fen, status) VALUES (%s, %s, %s, 'normal')
 ON CONFLICT (person_id, area_id) DO UPDATE SET balance_fen = a.balance_fen + excluded.balance_fen, status = 'normal'

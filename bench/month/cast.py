@@ -256,7 +256,9 @@ def _with_clocks(cases: Sequence[TransferCase]) -> list[Clock]:
         assert case.accepted_at is not None
         key = case.outbound_area_id, case.accepted_at.date()
         if key not in first:
-            clocks.apply(furnish(case), [(ClockKind.OUT, "start")], side=Side.OUT, now=case.accepted_at)
+            held = clocks.Held([case.pk])
+            held.apply(furnish(case), [(ClockKind.OUT, "start")], side=Side.OUT, now=case.accepted_at)
+            held.write()
             first[key] = Clock.objects.get(case=case)
             like = first[key]
         else:

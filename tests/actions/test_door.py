@@ -557,7 +557,7 @@ def test_a_state_is_not_assigned(world):
 # --- rolling back ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["transfers.actions.door.clocks.apply", "transfers.actions.door.outbox.post"])
+@pytest.mark.parametrize("where", ["transfers.actions.door.clocks.Held.write", "transfers.actions.door.outbox.post"])
 def test_a_step_that_fails_half_way_leaves_nothing(world, monkeypatch, where):
     case = world.carry(world.accepted(), "prepare_sheet")
     before = picture(case)

@@ -15,11 +15,11 @@ from django.db import IntegrityError, OperationalError, connection
 from django.db.models import QuerySet
 
 from notifications.models import Letter
-from tests.concurrency.racing import SHORT, WAIT, Meeting, at_once
+from tests.concurrency.racing import SHORT, WAIT, Meeting, at_once, locking
 from tests.sla.days import at
 from tests.world import World
 from transfers.actions.sweep import sweep
-from transfers.models import Alarm, CaseEvent, Clock, TransferCase
+from transfers.models import Alarm, CaseEvent, Clock, TransferCase, rows
 from transfers.selectors.verify import problems
 from transfers.sla import clocks as sla_clocks
 from transfers.sla import sweep as sla_sweep
@@ -155,26 +155,14 @@ def test_a_handler_who_pauses_a_clock_that_is_being_swept(committed, monkeypatch
 
 def test_with_a_lock_on_the_key_sweeper_and_handler_would_deadlock(committed, monkeypatch):
     """The control: FOR UPDATE on the case also takes its key."""
-    original = QuerySet.select_for_update
-
-    def with_key(self: Any, *args: Any, no_key: bool = False, **options: Any) -> Any:
-        return original(self, *args, **options)
-
-    monkeypatch.setattr(QuerySet, "select_for_update", with_key)
+    monkeypatch.setattr(rows, "read", locking(instead="FOR UPDATE"))
     outcomes, _case = paused_midway(monkeypatch, committed)
     assert [type(o) for o in outcomes if isinstance(o, Exception)] == [OperationalError]
 
 
 def test_without_the_lock_on_clocks_the_rung_would_ring_again_after_the_pause(committed, monkeypatch):
     """The control: the handler reads the clock before the sweeper's work is there, and writes it back as it was."""
-    original = QuerySet.select_for_update
-
-    def but_not_clocks(self: Any, *args: Any, **options: Any) -> Any:
-        if self.model is Clock and not options.get("skip_locked"):
-            return self
-        return original(self, *args, **options)
-
-    monkeypatch.setattr(QuerySet, "select_for_update", but_not_clocks)
+    monkeypatch.setattr(rows, "read", locking(instead="", of=Clock))
     (fired, paused), case = paused_midway(monkeypatch, committed)
     assert fired.alarms == 1
     assert not isinstance(paused, Exception), paused
@@ -185,7 +173,7 @@ def test_a_sweeper_leaves_a_case_alone_that_somebody_holds(committed, monkeypatc
     """Nobody waits for anybody: what is locked now is swept the next time."""
     case = committed.carry(committed.accepted(), "claim_out")
     entered, leave = Event(), Event()
-    move = sla_clocks.apply
+    move = sla_clocks.Held.apply
 
     def held(*args: Any, **options: Any) -> Any:
         told = move(*args, **options)
@@ -193,7 +181,7 @@ def test_a_sweeper_leaves_a_case_alone_that_somebody_holds(committed, monkeypatc
         leave.wait(WAIT)
         return told
 
-    monkeypatch.setattr(sla_clocks, "apply", held)
+    monkeypatch.setattr(sla_clocks.Held, "apply", held)
 
     def sweeper() -> Any:
         entered.wait(WAIT)

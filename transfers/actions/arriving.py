@@ -15,6 +15,7 @@ from transfers.models import CaseEvent
 from transfers.rules.bank import PaymentKind, PaymentState
 from transfers.rules.errors import refusal
 from transfers.rules.money import Book, MoneyState
+from transfers.rules.workdays import local_date
 
 LESS, REST = "D-01", "D-11"
 _DOUBTS = ("raise_difference", "answer_difference")
@@ -131,9 +132,9 @@ def answer_difference(context: Context) -> Effect:
     if not 0 < missing < money.amount_fen:
         raise refusal("J-NO-REST")
     payments.require_no_rest(context.case)
-    rest = payments.to_inbound(
-        context.case, money, PaymentKind.REST, missing, made_by=context.staff_id, now=context.step.now
-    )
+    now, kind = context.step.now, PaymentKind.REST
+    account = context.found(payments.accounts_for, local_date(now))
+    rest = payments.to_inbound(context.case, money, account, kind, missing, made_by=context.staff_id, now=now)
     return Effect({"payment": rest.number}, writes=((payments.write, rest),))
 
 

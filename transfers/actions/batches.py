@@ -19,12 +19,14 @@ from transfers.actions.door import Item, perform_many
 from transfers.actions.lines import came_back
 from transfers.actions.payments import PRIMARY, next_sequence, payment_file, require_account, require_awaited
 from transfers.models import AccessEvent, Payment, PaymentBatch, Remittance, TransferCase
+from transfers.places import account_of
 from transfers.rules.bank import BatchState, PaymentKind, PaymentState
 from transfers.rules.bankfiles import BANK_MAX, NAME_MAX, plain
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.money import Destination, MoneyState
 from transfers.rules.parties import Named
 from transfers.rules.text import written
+from transfers.rules.workdays import local_date
 
 PAYMENTS_MAX = 1000
 SAID = 3  # reasons in the sentence of a refused batch
@@ -171,7 +173,7 @@ def _objection(payment: Payment, actor: Actor, now: datetime) -> Refusal | None:
         if payment.made_by_id == actor.user_id:
             raise refusal("J-FOUR-EYES")
         if payment.kind == PaymentKind.REST and payment.case is not None:
-            require_account(payment, now)
+            require_account(payment, account_of(payment.payee_agency_id or 0, local_date(now)))
             require_awaited(payment, payment.case, Remittance.objects.get(pk=payment.case_id), now)
     except Refusal as error:
         return error

@@ -11,7 +11,7 @@ from typing import Any
 
 from transfers.actions.effects import Context, Effect, effect
 from transfers.actions.inbound import sealed_sheet
-from transfers.actions.outbound import draft_sheet, seal_sheet
+from transfers.actions.outbound import draft_sheet, drafted, seal_sheet, write_sheets
 from transfers.documents.sheet import LABELS, corrected, difference, sheet_refusal
 from transfers.models import Sheet
 from transfers.places import has_area
@@ -61,12 +61,12 @@ def _rows(content: dict[str, Any]) -> Iterator[str]:
 @effect("prepare_correction")
 def prepare_correction(context: Context) -> Effect:
     """Draft the next version of the sheet with what shall stand there; the difference goes into the event."""
-    before = sealed_sheet(context.case).content
+    before = sealed_sheet(context).content
     content = corrected(before, context.step.data["changes"])
     _require_areas(before, content)
     sheet = draft_sheet(context, content)
     changes = [{"field": c.path, "old": c.old, "new": c.new} for c in difference(before, content)]
-    return Effect({"sheet": sheet.version, "changes": changes})
+    return Effect({"sheet": sheet.version, "changes": changes}, writes=((write_sheets, sheet),))
 
 
 def _require_areas(before: dict[str, Any], content: dict[str, Any]) -> None:
@@ -84,6 +84,6 @@ def _require_areas(before: dict[str, Any], content: dict[str, Any]) -> None:
 @effect("approve_correction")
 def approve_correction(context: Context) -> Effect:
     """Seal the corrected version; it takes the place of the one before."""
-    sheet = Sheet.objects.get(case=context.case, sealed_at__isnull=True)
+    sheet = drafted(context)
     seal_sheet(context, sheet)
-    return Effect({"sheet": sheet.version})
+    return Effect({"sheet": sheet.version}, writes=((write_sheets, sheet),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,15 +13,16 @@ from typing import Any
 
 from django.apps import apps
 from django.db import transaction
+from django.db.models import AutoField, Model
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from notifications import outbox
 from transfers import letters
 from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
-from transfers.actions.effects import EFFECTS, Context, Effect
+from transfers.actions.effects import EFFECTS, Context, Effect, Together
 from transfers.documents.papers.ordering import order
-from transfers.models import MOVES, CaseEvent, Clock, Remittance, TransferCase
+from transfers.models import MOVES, CaseEvent, Remittance, TransferCase, rows
 from transfers.models.guards import stored, write_changes, write_new
 from transfers.models.moves import Declared, Field, Move, Step
 from transfers.places import furnish
@@ -123,6 +124,7 @@ class _Passage:
             raise refusal("J-UNKNOWN-STEP", name=transition[:40])
         self.items, self.declared, self.actor = items, declared, actor
         self.reason, self.note, self.now = reason, note, now
+        self.clocks = clocks.Held([case for case, *_rest in items])
         self.spoilt = False  # an effect refused, after it or others had written
 
     def go(self, *, keep_going: bool = False) -> list[Done | Refusal]:
@@ -131,7 +133,7 @@ class _Passage:
         courses = self._open(answers, keep_going=keep_going)
         moving = courses
         while moving:
-            wave = _Wave()
+            wave = _Wave(moving)
             for course in moving:
                 try:
                     course.step(wave)
@@ -144,6 +146,7 @@ class _Passage:
             wave.write()
             moving = [course for course in courses if course.queue]
         else:
+            self.clocks.write()
             self._tell(courses)
         answers |= {c.case.pk: Done(c.case, c.events) for c in courses if c.case.pk not in answers}
         return [answers[case] for case, *_rest in self.items]
@@ -153,13 +156,12 @@ class _Passage:
         cases = _lock([case for case, *_rest in self.items])
         with_money = [pk for pk, case in cases.items() if _may_have_money(case)]
         money = _lock_money(with_money)
-        ticking = _ticking(money)
         courses = []
         for pk, version, data in self.items:
             try:
                 if pk not in cases:
                     raise refusal("J-NOT-FOUND")
-                course = _Course(cases[pk], money.get(pk), self.now, ticking.get(pk, frozenset()))
+                course = _Course(cases[pk], money.get(pk), self.now, self.clocks)
                 course.queue.append(self._judged(course, version, data))
                 courses.append(course)
             except Refusal as error:
@@ -188,65 +190,60 @@ class _Passage:
 
     def _tell(self, courses: Sequence[_Course]) -> None:
         """Written last, so that they tell where each case has come to, with the promise that holds now."""
-        drafts = [draft for course in courses for draft in letters.for_moves(course.case, course.taken)]
-        outbox.post(drafts, now=self.now)
-        for course in courses:
-            order(course.case, course.events, course.remittance, now=self.now)
+        outbox.post(letters.for_moves([(course.case, course.taken) for course in courses]), now=self.now)
+        order([(course.case, course.events, course.remittance) for course in courses], now=self.now)
+
+
+# Not FOR UPDATE: a sweeper that writes an alarm of this case needs its key while it holds a clock we need.
+CASES = "WHERE t.id = ANY(%s) ORDER BY t.id FOR NO KEY UPDATE"
+MONEY = "WHERE t.case_id = ANY(%s) ORDER BY t.case_id FOR UPDATE"
 
 
 def _lock(pks: Sequence[int]) -> dict[int, TransferCase]:
     """The cases as they are now, ours until the transaction ends. Places come from memory, the rest when asked for."""
-    # Not FOR UPDATE: a sweeper that writes an alarm of this case needs its key while it holds a clock we need.
-    locked = TransferCase.objects.select_for_update(of=("self",), no_key=True).select_related("owner")
-    return {case.pk: furnish(case) for case in locked.filter(pk__in=pks).order_by("pk")}
+    return {case.pk: furnish(case) for case in rows.read(TransferCase, CASES, [list(pks)])}
 
 
 def _lock_money(cases: Sequence[int]) -> dict[int, Remittance]:
     """The money lines of these cases, after the cases themselves."""
-    if not cases:
-        return {}
-    rows = Remittance.objects.select_for_update().filter(pk__in=cases).order_by("pk")
-    return {row.pk: row for row in rows}
-
-
-def _ticking(money: Mapping[int, Remittance]) -> dict[int, frozenset[ClockKind]]:
-    """Which of the money's own clocks are open, for the lines in whose state one can be."""
-    cases = [pk for pk, row in money.items() if row.info.clocks]
-    found: dict[int, set[ClockKind]] = defaultdict(set)
-    if cases:
-        rows = Clock.objects.filter(case__in=cases, kind__in=MONEY_CLOCKS).exclude(status=Clock.Status.STOPPED)
-        for case, kind in rows.values_list("case_id", "kind"):
-            found[case].add(ClockKind(kind))
-    return {case: frozenset(kinds) for case, kinds in found.items()}
+    return {row.pk: row for row in rows.read(Remittance, MONEY, [list(cases)])} if cases else {}
 
 
 class _Wave:
-    """What one wave writes: rows of cases and money, events, and what the effects ask for."""
+    """What one wave reads together, and what it writes: cases and money, events, and what the effects ask for."""
 
-    def __init__(self) -> None:
+    def __init__(self, moving: Iterable[_Course]) -> None:
+        self.together: dict[str, Together] = defaultdict(Together)
+        for course in moving:
+            if course.queue:
+                self.together[course.queue[0][0].name].cases.append(course.case)
         self.rows: list[tuple[TransferCase | Remittance, tuple[str, ...]]] = []
+        self.opened: list[Remittance] = []
         self.events: list[CaseEvent] = []
         self.writes: dict[Callable[[list[Any]], None], list[Any]] = defaultdict(list)
 
     def write(self) -> None:
         """Write them: one statement for all rows that change in the same columns, one for the events."""
         write_changes(self.rows)
-        if len(self.events) == 1:
-            self.events[0].save(force_insert=True)
-        else:
-            fields = [field for field in CaseEvent._meta.concrete_fields if not field.primary_key]
-            write_new(CaseEvent, [f.attname for f in fields], (stored(event, fields) for event in self.events))
+        _write_all(Remittance, self.opened)
+        _write_all(CaseEvent, self.events)
         for function, arguments in self.writes.items():
             function(arguments)
+
+
+def _write_all(model: type[Model], new: Sequence[Model]) -> None:
+    """Write rows that are not there yet, all columns but a key that the database gives."""
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+    write_new(model, [field.attname for field in fields], (stored(row, fields) for row in new))
+    for row in new:
+        row._state.adding = False
 
 
 class _Course:
     """What one case goes through in a passage."""
 
-    def __init__(
-        self, case: TransferCase, remittance: Remittance | None, now: datetime, ticking: frozenset[ClockKind]
-    ) -> None:
-        self.case, self.remittance, self.now, self.ticking = case, remittance, now, ticking
+    def __init__(self, case: TransferCase, remittance: Remittance | None, now: datetime, held: clocks.Held) -> None:
+        self.case, self.remittance, self.now, self.clocks = case, remittance, now, held
         self.stored, self.stored_money = _columns(case), _columns(remittance) if remittance else {}
         self.clocks_stand_for, self.acted, self.outbound_area = State(case.state), case.acts, case.outbound_area_id
         self.queue: deque[_Queued] = deque()
@@ -259,7 +256,7 @@ class _Course:
             return
         declared, step, actor, agency = self.queue.popleft()
         with bound_contextvars(case=self.case.number):
-            effect = self._effect(declared, step, actor)
+            effect = self._effect(declared, step, actor, wave.together[declared.name])
             if effect.fill:
                 step = replace(step, data={**step.data, **effect.fill})
             for own in effect.then:
@@ -268,11 +265,11 @@ class _Course:
                 wave.writes[function].append(argument)
             self._take(declared, step, actor, agency, effect, wave)
 
-    def _effect(self, declared: Declared, step: Step, actor: Actor) -> Effect:
+    def _effect(self, declared: Declared, step: Step, actor: Actor, together: Together) -> Effect:
         function = EFFECTS.get(declared.name)
         if function is None:
             return Effect()
-        context = Context(self.case, actor, step, self.remittance)
+        context = Context(self.case, actor, step, self.remittance, together)
         effect = function(context)
         if context.remittance is not self.remittance:
             self.remittance, self.stored_money = context.remittance, _columns(context.remittance)
@@ -299,7 +296,7 @@ class _Course:
         if money is not None and declared.machine == "money":
             told += self._move_money_clocks(MoneyState(from_money), MoneyState(money.state))
         if told:
-            case.due_at = clocks.main_due_at(case)
+            case.due_at = self.clocks.main_due_at(case)
         self._note_changes(wave)
         event = CaseEvent(
             case=case,
@@ -331,6 +328,10 @@ class _Course:
         self.stored = columns
         if self.remittance is not None:
             columns = _columns(self.remittance)
+            if self.remittance._state.adding:
+                wave.opened.append(self.remittance)
+                self.stored_money = columns
+                return
             changed = tuple(name for name, value in columns.items() if value != self.stored_money[name])
             self.stored_money = columns
             if changed:
@@ -373,7 +374,7 @@ class _Course:
         if case.outbound_area_id != self.outbound_area:
             effects = [(ClockKind.OUT, "redirect")]
         side = Side.IN if case.acts == Side.IN or case.holder_id == case.inbound_agency_id else Side.OUT
-        told = clocks.apply(case, effects, side=side, now=self.now)
+        told = self.clocks.apply(case, effects, side=side, now=self.now)
         self.clocks_stand_for, self.acted, self.outbound_area = state, case.acts, case.outbound_area_id
         return told
 
@@ -383,11 +384,11 @@ class _Course:
         limited = frozenset(k for k, side in limits.items() if clocks.policy_of(self.case, side).days_or_none(k))
         held = self.remittance.held_state if self.remittance else ""
         was, will = clocks_of(before, held), clocks_of(after, held)
-        effects = money_clock_effects(was, will, limited=limited, running=self.ticking)
+        running = self.clocks.kinds(self.case) & MONEY_CLOCKS if limited and (was or will) else frozenset()
+        effects = money_clock_effects(was, will, limited=limited, running=running)
         told = []
         for kind, verb in effects:
-            told += clocks.apply(self.case, [(kind, verb)], side=limits[kind], now=self.now)
-            self.ticking = self.ticking - {kind} if verb == "stop" else self.ticking | {kind}
+            told += self.clocks.apply(self.case, [(kind, verb)], side=limits[kind], now=self.now)
         return told
 
 

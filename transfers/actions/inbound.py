@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from transfers.actions.effects import Context, Effect, Next, effect
+from transfers.actions.outbound import sheets_of
 from transfers.documents.seal import intact
 from transfers.documents.sheet import digest_of, periods_of
-from transfers.models import Remittance, Sheet, TransferCase
+from transfers.models import Remittance, Sheet
 from transfers.policies import pinned_policy
 from transfers.registry import answering, registry_for
 from transfers.rules.benefits import advise_on
@@ -14,21 +15,23 @@ from transfers.rules.errors import refusal
 from transfers.rules.facts import AreaFacts
 from transfers.rules.money import Destination, MoneyState
 from transfers.rules.months import common, count, taken_over, union
+from transfers.rules.parties import Side
 from transfers.rules.workdays import local_date
 
 
-def sealed_sheet(case: TransferCase) -> Sheet:
+def sealed_sheet(context: Context) -> Sheet:
     """The newest sealed sheet, its seal checked against its content; J-SEAL when it does not verify."""
-    sheet = Sheet.objects.filter(case=case, sealed_at__isnull=False).order_by("-version").first()
-    if sheet is None or not intact(sheet.seal, digest=digest_of(sheet.content), agency_code=case.outbound_area_id):
+    sealed = [sheet for sheet in context.found(sheets_of) or () if sheet.sealed_at is not None]
+    agency = context.case.outbound_area_id
+    if not sealed or not intact(sealed[-1].seal, digest=digest_of(sealed[-1].content), agency_code=agency):
         raise refusal("J-SEAL")
-    return sheet
+    return sealed[-1]
 
 
 @effect("check_sheet")
 def check_sheet(context: Context) -> Effect:
     """Only a sheet with an intact seal can go to review."""
-    return Effect({"sheet": sealed_sheet(context.case).version})
+    return Effect({"sheet": sealed_sheet(context).version})
 
 
 @effect("auto_in")
@@ -36,13 +39,14 @@ def check_sheet(context: Context) -> Effect:
 def approve_in(context: Context) -> Effect:
     """Add the months to the inbound record, end the outbound relationship (status 2 → 4), and say what it means."""
     case, on = context.case, local_date(context.step.now)
-    sheet = sealed_sheet(case)
+    sheet = sealed_sheet(context)
     brought = periods_of(sheet.content)
     pinned = pinned_policy(case.inbound_policy_id or 0)
+    facts = context.record(Side.IN)
     with answering(case.inbound_area):
-        registry = registry_for(case.inbound_area_id)
-        facts = registry.facts(case.person, case.inbound_area_id)
-        registry.take_over(case.person, case.inbound_area_id, taken_over(brought, pinned.policy), case.pk)
+        registry_for(case.inbound_area_id).take_over(
+            case.person, case.inbound_area_id, taken_over(brought, pinned.policy), case.pk
+        )
     with answering(case.outbound_area):
         registry_for(case.outbound_area_id).end_relationship(
             case.person, case.outbound_area_id, case.outbound_scheme, on, case.pk

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,6 +108,7 @@ def _why(context: Context) -> dict[str, object]:
 
 def _fix(context: Context, amount: int) -> Posting:
     case, out = context.case, context.case.outbound_area_id
+    context.together.attach("person")
     with answering(case.outbound_area):
         registry_for(out).fix_account(case.person, out, amount, _write(case, context.money))
     lines = [(Book.PERSONAL, out, None, -amount), (Book.FIXED, out, None, amount)]
@@ -117,8 +119,7 @@ def _fix(context: Context, amount: int) -> Posting:
 def settle(context: Context) -> Effect:
     """The open costs have been settled: fix what is left, with the interest of the settlement (entry kind 102)."""
     case, out = context.case, context.case.outbound_area_id
-    with answering(case.outbound_area):
-        facts = registry_for(out).facts(case.person, out)
+    facts = context.record(Side.OUT)
     if facts.open_claims:
         raise refusal("J-CLAIMS-OPEN")
     balance, interest = facts.account.balance_fen if facts.account else 0, context.step.data.get("interest_yuan") or 0
@@ -207,7 +208,9 @@ def propose_remittance(context: Context) -> Effect:
         if money.state == MoneyState.FROZEN and money.round == 1:
             raise refusal("J-NO-PAYMENT")  # it is credited at once when the relationship is there
         money.destination = Destination.INBOUND.value  # what came back, or follows, is sent by a bank
-    return Effect(writes=((payments.write, payments.ready(context.case, money, made_by=context.staff_id, now=now)),))
+    account = context.found(payments.accounts_for, local_date(now))
+    payment = payments.ready(context.case, money, account, made_by=context.staff_id, now=now)
+    return Effect(writes=((payments.write, payment),))
 
 
 @effect("reject_remittance")
@@ -227,7 +230,8 @@ def approve_remittance(context: Context) -> Effect:
     lines = [(Book.FIXED, out, None, -money.amount_fen), (Book.TRANSIT, out, on_to, money.amount_fen)]
     writes = [(post_all, posting(money, "207", lines, at=now))]
     if money.destination != Destination.WALLET:
-        sending = payments.sending(case, approved_by=context.staff_id, now=now)
+        payment, account = context.found(payments.waiting), context.found(payments.accounts_for, local_date(now))
+        sending = payments.sending(payment, account, approved_by=context.staff_id, now=now)
         return Effect(writes=(*writes, (payments.send, sending)))
     return Effect(writes=tuple(writes))
 
@@ -289,6 +293,7 @@ def credit_at_once(context: Context) -> Effect:
     """207 and 107 in one step: the outbound fund owes what the inbound one has advanced, until they settle."""
     case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
+    context.together.attach("person")
     with answering(case.inbound_area):
         registry_for(into).credit_account(case.person, into, amount, _write(case, money))
     sent = posting(money, "207", [(Book.FIXED, out, None, -amount), (Book.OWED, out, into, amount)], at=now)
@@ -299,14 +304,23 @@ def credit_at_once(context: Context) -> Effect:
 # --- arrived, and asked back ------------------------------------------------------------------------------
 
 
+def _matchers(cases: Sequence[TransferCase]) -> dict[int, list[tuple[int | None, datetime]]]:
+    """Who matched what arrived for these cases, and when."""
+    found: dict[int, list[tuple[int | None, datetime]]] = defaultdict(list)
+    parts = Allocation.objects.filter(case__in=[case.pk for case in cases], undone_at=None)
+    for case, by, at in parts.values_list("case_id", "made_by_id", "made_at"):
+        found[case].append((by, at))
+    return found
+
+
 @effect("credit_account")
 def credit_account(context: Context) -> Effect:
     """Entry kind 107: the money is in the person's new account."""
     case, money, now, amount = context.case, context.money, context.step.now, context.money.amount_fen
     out, into = case.outbound_area_id, case.inbound_area_id
-    since = Allocation.objects.filter(case=case, undone_at=None, made_at__gte=money.remitted_at or now)
-    if since.filter(made_by=context.staff_id).exists():
+    if any(by == context.staff_id and at >= (money.remitted_at or now) for by, at in context.found(_matchers) or ()):
         raise refusal("J-FOUR-EYES")  # whoever matched any part of it
+    context.together.attach("person")
     with answering(case.inbound_area):
         registry_for(into).credit_account(case.person, into, amount, _write(case, money))
     lines = [(Book.RECEIVED, into, out, -amount), (Book.PERSONAL, into, None, amount)]

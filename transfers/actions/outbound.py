@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +11,8 @@ from transfers.actions.effects import Context, Effect, Next, effect
 from transfers.actions.money import choose_by
 from transfers.documents.seal import seal
 from transfers.documents.sheet import COMPARED, content_for, digest_of
-from transfers.models import Remittance, Sheet, TransferCase
+from transfers.models import Remittance, Sheet, TransferCase, rows
+from transfers.models.guards import stored, write_changes, write_new
 from transfers.places import same_province
 from transfers.registry import answering, registry_for
 from transfers.rules.destinations import Intent, decide
@@ -30,34 +33,36 @@ _WORDS = {
 
 
 def stands(case: TransferCase, *, handler: str, now: datetime) -> dict[str, Any]:
-    """The sheet as the outbound record stands now (transfers/documents/sheet.py)."""
+    """The sheet as the outbound record stands now (transfers/documents/sheet.py). J-REGISTRY-DOWN."""
     with answering(case.outbound_area):
         facts = registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id)
     return content_for(case, facts, handler=handler, now=now)
 
 
-def to_transfer(case: TransferCase, *, handler: str, now: datetime) -> dict[str, Any]:
-    """The same where there must be something to transfer: J-SHEET-EMPTY."""
-    content = stands(case, handler=handler, now=now)
+def to_transfer(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a sheet that has something to transfer: J-SHEET-EMPTY."""
     if not content["periods"]:
         raise refusal("J-SHEET-EMPTY")
     return content
 
 
+def _content(context: Context, *, handler: str) -> dict[str, Any]:
+    return content_for(context.case, context.record(Side.OUT), handler=handler, now=context.step.now)
+
+
 @effect("prepare_sheet")
 def prepare_sheet(context: Context) -> Effect:
     """Make the sheet from the outbound record as it stands now; a draft that was sent back is replaced."""
-    content = to_transfer(context.case, handler=context.actor.name, now=context.step.now)
+    content = to_transfer(_content(context, handler=context.actor.name))
     sheet = draft_sheet(context, content)
-    return Effect({"sheet": sheet.version, "months_total": content["months_total"]})
+    return Effect({"sheet": sheet.version, "months_total": content["months_total"]}, writes=((write_sheets, sheet),))
 
 
 @effect("approve_out")
 def approve_out(context: Context) -> Effect:
     """Seal the sheet, if the record is still what it says, and open the money line (Art. 9)."""
-    case, step = context.case, context.step
-    sheet = Sheet.objects.get(case=case, sealed_at__isnull=True)
-    now_stands = stands(case, handler="", now=step.now)
+    sheet = drafted(context)
+    now_stands = _content(context, handler="")
     changed = [name for name in COMPARED if now_stands[name] != sheet.content[name]]
     if changed:
         raise refusal(
@@ -72,30 +77,49 @@ def approve_out(context: Context) -> Effect:
 @effect("auto_out")
 def auto_out(context: Context) -> Effect:
     """Prepare, seal and send without people, where the province's `in_province_mode` says so."""
-    content = to_transfer(context.case, handler=context.actor.name, now=context.step.now)
-    sheet = draft_sheet(context, content)
+    sheet = draft_sheet(context, to_transfer(_content(context, handler=context.actor.name)))
     seal_sheet(context, sheet)
     return open_money(context, sheet)
 
 
+def sheets_of(cases: Sequence[TransferCase]) -> dict[int, list[Sheet]]:
+    """All versions of the sheets of these cases, the oldest first."""
+    found: dict[int, list[Sheet]] = defaultdict(list)
+    for sheet in rows.read(Sheet, "WHERE t.case_id = ANY(%s) ORDER BY t.version", [[case.pk for case in cases]]):
+        found[sheet.case_id].append(sheet)
+    return found
+
+
+def drafted(context: Context) -> Sheet:
+    """The version that waits to be sealed."""
+    return next(sheet for sheet in context.found(sheets_of) or () if sheet.sealed_at is None)
+
+
 def draft_sheet(context: Context, content: dict[str, Any]) -> Sheet:
-    """The next version of the sheet, not sealed yet; a draft that was sent back is replaced."""
-    case = context.case
-    sheet = Sheet.objects.filter(case=case, sealed_at__isnull=True).first()
-    if sheet is None:
-        sheet = Sheet(case=case, version=Sheet.objects.filter(case=case).count() + 1)
+    """The next version of the sheet, not sealed yet, to be written; a draft that was sent back is replaced."""
+    versions = context.found(sheets_of) or []
+    if versions and versions[-1].sealed_at is None:
+        sheet = versions[-1]
+    else:
+        sheet = Sheet(case_id=context.case.pk, version=len(versions) + 1)
     sheet.content, sheet.digest = content, digest_of(content)
     sheet.prepared_by_id, sheet.prepared_at = context.step.user_id, context.step.now
-    sheet.save()
     return sheet
 
 
 def seal_sheet(context: Context, sheet: Sheet) -> None:
-    """Seal it in the outbound agency's name; from then on it never changes."""
+    """Seal it in the outbound agency's name, to be written; from then on it never changes."""
     step = context.step
     sheet.approved_by_id, sheet.sealed_at = step.user_id, step.now
     sheet.seal = seal(digest=sheet.digest, agency_code=context.case.outbound_area_id, now=step.now)
-    sheet.save()
+
+
+def write_sheets(sheets: list[Sheet]) -> None:
+    """Write sheets that were drafted or sealed."""
+    fields = [field for field in Sheet._meta.concrete_fields if not field.primary_key]
+    columns = [field.attname for field in fields]
+    write_new(Sheet, columns, (stored(sheet, fields) for sheet in sheets if sheet.pk is None))
+    write_changes((sheet, columns) for sheet in sheets if sheet.pk is not None)
 
 
 _OPENINGS = {Intent.KEEP: "keep", Intent.SETTLE: "await_settlement", Intent.FIX: "freeze"}
@@ -104,7 +128,7 @@ _OPENINGS = {Intent.KEEP: "keep", Intent.SETTLE: "await_settlement", Intent.FIX:
 def open_money(context: Context, sheet: Sheet) -> Effect:
     """Open the money line, by what the two areas' policies say of such a balance."""
     case, now = context.case, context.step.now
-    context.remittance = Remittance.objects.create(case=case)
+    context.remittance = Remittance(case=case)
     outbound = policy_of(case, Side.OUT)
     decision = decide(
         outbound=outbound,
@@ -113,12 +137,12 @@ def open_money(context: Context, sheet: Sheet) -> Effect:
         scheme=case.outbound_scheme,
         account_kind=sheet.content["account_kind"],
         balance_fen=sheet.content["balance_fen"],
-        open_claims=bool(sheet.content["balance_fen"]) and _open_claims(case, outbound),
+        open_claims=bool(sheet.content["balance_fen"]) and _open_claims(context, outbound),
         inbound_takes=case.inbound_scheme == Scheme.EMPLOYEE,
     )
     why = {"zh": decision.why.zh, "en": decision.why.en, "basis": [list(one) for one in decision.basis]}
     if decision.intent is Intent.NONE:
-        return Effect({"sheet": sheet.version, "why": why})
+        return Effect({"sheet": sheet.version, "why": why}, writes=((write_sheets, sheet),))
     data: dict[str, Any] = {
         "amount_fen": sheet.content["balance_fen"],
         "destination": decision.destination.value,
@@ -127,15 +151,14 @@ def open_money(context: Context, sheet: Sheet) -> Effect:
     }
     if decision.options:
         data["choose_by"] = choose_by(case, now=now)
-    return Effect({"sheet": sheet.version}, then=(Next(_OPENINGS[decision.intent], data),))
+    return Effect(
+        {"sheet": sheet.version}, then=(Next(_OPENINGS[decision.intent], data),), writes=((write_sheets, sheet),)
+    )
 
 
-def _open_claims(case: TransferCase, policy: Policy) -> bool:
+def _open_claims(context: Context, policy: Policy) -> bool:
     """Whether costs are still to be settled, where the area accepts a case with such costs."""
-    if policy.open_claims_rule != "warn":
-        return False
-    with answering(case.outbound_area):
-        return registry_for(case.outbound_area_id).facts(case.person, case.outbound_area_id).open_claims
+    return policy.open_claims_rule == "warn" and context.record(Side.OUT).open_claims
 
 
 @effect("request_supplement")

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from transfers.access import Actor, ActorKind, agency_on, find_case
 from transfers.actions.history import tell_paper
-from transfers.actions.outbound import to_transfer
+from transfers.actions.outbound import stands, to_transfer
 from transfers.documents.papers import store
 from transfers.documents.papers.ordering import drafted
 from transfers.documents.papers.saying import as_set, said_by
@@ -234,7 +234,7 @@ def _certified(case: TransferCase, actor: Actor, now: datetime) -> dict[str, Any
     sealed = Sheet.objects.filter(case=case, sealed_at__isnull=False).order_by("-version").first()
     if sealed is not None:
         return dict(sealed.content)
-    return to_transfer(case, handler=actor.name, now=now)
+    return to_transfer(stands(case, handler=actor.name, now=now))
 
 
 def _tell(actor: Actor, paper: Paper, what: Named, now: datetime) -> None:

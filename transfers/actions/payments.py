@@ -9,12 +9,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import Max
 
-from transfers.models import Agency, Payment, PaymentBatch, Remittance, TransferCase
-from transfers.places import account_of, same_province
+from transfers.models import Agency, BankAccount, Payment, PaymentBatch, Remittance, TransferCase
+from transfers.models.guards import stored, write_changes, write_new
+from transfers.places import accounts_of, same_province
 from transfers.rules import bankfiles, destinations
 from transfers.rules.bank import BatchState, PaymentKind, PaymentState
 from transfers.rules.errors import refusal
@@ -45,21 +46,39 @@ def require_payout(case: TransferCase, reason: str) -> None:
     destinations.require_payout(policy_of(case, Side.OUT), reason, same_province=inside)
 
 
-def ready(case: TransferCase, money: Remittance, *, made_by: int | None, now: datetime) -> Payment:
-    """The next payment of a money line, not saved. J-NO-ACCOUNT, J-PAYEE where it is not known whom to pay."""
+def accounts_for(cases: Iterable[TransferCase], on: date) -> dict[int, BankAccount]:
+    """The accounts of the inbound agencies that are in force on that day, by case."""
+    agencies = {case.pk: case.inbound_agency_id for case in cases}
+    accounts = accounts_of(set(agencies.values()), on)
+    return {case: accounts[agency] for case, agency in agencies.items() if agency in accounts}
+
+
+def ready(
+    case: TransferCase, money: Remittance, account: BankAccount | None, *, made_by: int | None, now: datetime
+) -> Payment:
+    """The next payment of a money line, not saved. `account`: of the inbound agency, in force today.
+
+    J-NO-ACCOUNT, J-PAYEE where it is not known whom to pay.
+    """
     if Destination(money.destination).to_person:
         if not (money.payee_account and money.payee_bank and money.payee_name):
             raise refusal("J-PAYEE")
         whom = {"payee_name": money.payee_name, "payee_bank": money.payee_bank, "payee_account": money.payee_account}
         return _next(case, money, PaymentKind.PAYOUT, money.amount_fen, whom, made_by=made_by, now=now)
-    return to_inbound(case, money, PaymentKind.REMIT, money.amount_fen, made_by=made_by, now=now)
+    return to_inbound(case, money, account, PaymentKind.REMIT, money.amount_fen, made_by=made_by, now=now)
 
 
 def to_inbound(
-    case: TransferCase, money: Remittance, kind: PaymentKind, amount_fen: int, *, made_by: int | None, now: datetime
+    case: TransferCase,
+    money: Remittance,
+    account: BankAccount | None,
+    kind: PaymentKind,
+    amount_fen: int,
+    *,
+    made_by: int | None,
+    now: datetime,
 ) -> Payment:
     """A payment to the inbound agency's account that is in force today, not saved. J-NO-ACCOUNT."""
-    account = account_of(case.inbound_agency_id, local_date(now))
     if account is None:
         raise refusal("J-NO-ACCOUNT", agency=case.inbound_agency.name)
     whom = {"payee_name": account.name, "payee_bank": account.bank, "payee_account": account.number}
@@ -96,7 +115,8 @@ def _next(
 
 def write(payments: list[Payment]) -> None:
     """Write payments that were made ready."""
-    Payment.objects.bulk_create(payments)
+    fields = [field for field in Payment._meta.concrete_fields if not field.primary_key]
+    write_new(Payment, [field.attname for field in fields], (stored(payment, fields) for payment in payments))
 
 
 def require_loose(case: TransferCase) -> None:
@@ -119,11 +139,10 @@ def require_awaited(payment: Payment, case: TransferCase, money: Remittance, now
     require_sending(case, now)
 
 
-def require_account(payment: Payment, now: datetime) -> None:
-    """J-ACCOUNT-CHANGED when the payee agency's account is no longer the one that was in force at the proposal."""
+def require_account(payment: Payment, account: BankAccount | None) -> None:
+    """J-ACCOUNT-CHANGED when the payee agency's `account` in force is not the one of the proposal any more."""
     if payment.payee_agency_id is None:
         return
-    account = account_of(payment.payee_agency_id, local_date(now))
     if account is None or (account.number, account.name) != (payment.payee_account, payment.payee_name):
         raise refusal("J-ACCOUNT-CHANGED")
 
@@ -137,12 +156,21 @@ class Sending:
     now: datetime
 
 
-def sending(case: TransferCase, *, approved_by: int, now: datetime) -> Sending:
+def waiting(cases: Iterable[TransferCase]) -> dict[int, Payment]:
+    """The payments of these cases that are ready, each with its batch."""
+    found = Payment.objects.filter(
+        case__in=[case.pk for case in cases], state=PaymentState.READY.value, kind__in=PRIMARY
+    )
+    return {payment.case_id or 0: payment for payment in found.select_related("batch")}
+
+
+def sending(payment: Payment | None, account: BankAccount | None, *, approved_by: int, now: datetime) -> Sending:
     """The payment of a case that is ready. J-IN-BATCH when it is to be approved with others."""
-    payment = Payment.objects.select_related("batch").get(case=case, state=PaymentState.READY.value, kind__in=PRIMARY)
+    if payment is None:
+        raise TypeError("what was proposed has a payment")
     if payment.batch is not None and payment.batch.state == BatchState.DRAFT:
         raise refusal("J-IN-BATCH")
-    require_account(payment, now)
+    require_account(payment, account)
     return Sending(payment, approved_by, now)
 
 
@@ -170,7 +198,7 @@ def send(sendings: list[Sending]) -> None:
         batch.save(update_fields=["digest"])
     for one in sendings:
         one.payment.state, one.payment.sent_at = PaymentState.SENT.value, one.now
-    Payment.objects.bulk_update([one.payment for one in sendings], ["state", "sent_at", "batch"], batch_size=500)
+    write_changes((one.payment, ("state", "sent_at", "batch_id")) for one in sendings)
 
 
 def payment_file(batch: PaymentBatch, payments: Iterable[Payment]) -> bytes:
@@ -224,7 +252,9 @@ def close(closings: list[Closing]) -> None:
         payment.answered_at, payment.reason, payment.note = closing.at, closing.reason, closing.note
         payment.bank_reference = closing.bank_reference
         payment.batch_id = None if never_sent else payment.batch_id
-    _save(under_way, ["state", "answered_at", "reason", "note", "bank_reference", "batch"])
+    write_changes(
+        (payment, ("state", "answered_at", "reason", "note", "bank_reference", "batch_id")) for payment in under_way
+    )
 
 
 def bounce(closings: list[Closing]) -> None:
@@ -236,7 +266,7 @@ def bounce(closings: list[Closing]) -> None:
         closing = rows[payment.case_id or 0]
         payment.state, payment.answered_at = closing.state.value, closing.at
         payment.reason, payment.note = closing.reason, closing.note
-    _save(paid, ["state", "answered_at", "reason", "note"])
+    write_changes((payment, ("state", "answered_at", "reason", "note")) for payment in paid)
     close(closings)
 
 
@@ -249,8 +279,4 @@ def drop_rests(closings: list[Closing]) -> None:
         closing = rows[payment.case_id or 0]
         payment.state, payment.answered_at, payment.note = closing.state.value, closing.at, closing.note
         payment.batch_id = None
-    _save(rests, ["state", "answered_at", "note", "batch"])
-
-
-def _save(payments: Iterable[Payment], fields: list[str]) -> None:
-    Payment.objects.bulk_update(list(payments), fields, batch_size=500)
+    write_changes((payment, ("state", "answered_at", "note", "batch_id")) for payment in rests)

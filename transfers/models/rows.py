@@ -4,11 +4,13 @@ takes longer than the answer. For `transfers.actions` and `transfers.sla`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=models.Model)
 
@@ -28,6 +30,30 @@ def read(model: type[M], where: str, arguments: Sequence[Any]) -> list[M]:
             for function in functions:
                 values[at] = function(values[at], column, connection)
         found.append(model.from_db(connection.alias, columns, values))
+    return found
+
+
+def read_some(model: type[M], columns: Sequence[str], where: str, arguments: Sequence[Any]) -> list[M]:
+    """The same with these columns alone (attnames, none of them encrypted), for a pass over many rows. What was left
+    out is fetched when it is asked for, as after `only()`, which walks over every field of each row.
+    """
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    fields = [by_name[name] for name in columns]
+    names = ", ".join(f't."{field.column}"' for field in fields)
+    encoded = [name for name, field in zip(columns, fields, strict=True) if isinstance(field, models.JSONField)]
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT {names} FROM "{model._meta.db_table}" t {where}', arguments)  # nosec B608 - our columns
+        rows = cursor.fetchall()
+    found = []
+    for values in rows:
+        row = model.__new__(model)
+        row._state = state = ModelState()
+        state.adding, state.db = False, connection.alias
+        kept = row.__dict__
+        kept.update(zip(columns, values, strict=True))
+        for name in encoded:
+            kept[name] = [] if kept[name] == "[]" else json.loads(kept[name])
+        found.append(row)
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from transfers.models import Clock, TransferCase
+from transfers.models import Clock, TransferCase, rows
+from transfers.models.guards import stored, write_changes, write_new
 from transfers.policies import pinned_policy
 from transfers.rules.clockwork import Tally
 from transfers.rules.ladder import plan
@@ -20,51 +22,87 @@ from transfers.sla.calendars import calendar_of, edition_for
 RUNNING, PAUSED, STOPPED = Clock.Status.RUNNING, Clock.Status.PAUSED, Clock.Status.STOPPED
 
 
-def apply(
-    case: TransferCase, effects: Iterable[tuple[ClockKind, str]], *, side: Side, now: datetime
-) -> list[dict[str, Any]]:
-    """Carry out `effects` and return what to write into the event, one entry each.
+# Locked: a sweeper may be firing one of these clocks' alarms at this moment, and what it fired must not be undone. Not
+# FOR UPDATE: its alarms need the clock's key.
+OPEN = "WHERE t.case_id = ANY(%s) AND t.status <> 'stopped' ORDER BY t.id FOR NO KEY UPDATE"
 
-    An effect is a kind of clock and start, pause, resume, stop or redirect.
 
-    `side` is the side whose calendar and policy a started clock follows. The caller holds the lock on the case.
-    """
-    effects = list(effects)
-    if not effects:
-        return []
-    clocks: dict[str, Clock] = {}
-    if any(verb != "start" for _kind, verb in effects):
-        # Locked: a sweeper may be firing this clock's alarms at this moment, and what it fired must not be undone.
-        open_clocks = Clock.objects.select_for_update(no_key=True).filter(case=case).exclude(status=STOPPED)
-        clocks = {clock.kind: clock for clock in open_clocks}
-    told = []
-    for kind, verb in effects:
-        if verb == "start":
-            clock = _start(case, kind, side, now)
-        else:
-            clock = clocks[kind]
-            clock.case = case
-            _CHANGES[verb](clock, policy_for(clock), now)
-        clock.save()
-        told.append(
-            {
-                "kind": kind.value,
-                "did": verb,
-                "used": clock.used,
-                "budget": clock.budget,
-                "due_on": clock.due_on.isoformat(),
-                "outcome": clock.outcome,
-            }
+class Held:
+    """The open clocks of cases on which the caller holds the lock: read once for all of them, and written together."""
+
+    def __init__(self, cases: Collection[int]) -> None:
+        self._cases = cases
+        self._open: dict[int, dict[str, Clock]] | None = None
+        self._changed: dict[int, Clock] = {}
+        self._new: list[Clock] = []
+
+    def apply(
+        self, case: TransferCase, effects: Iterable[tuple[ClockKind, str]], *, side: Side, now: datetime
+    ) -> list[dict[str, Any]]:
+        """Carry out `effects` and return what to write into the event, one entry each.
+
+        An effect is a kind of clock and start, pause, resume, stop or redirect. `side` is the side whose calendar and
+        policy a started clock follows.
+        """
+        told = []
+        for kind, verb in effects:
+            running = self._of(case)
+            if verb == "start":
+                clock = _start(case, kind, side, now)
+                self._new.append(clock)
+                running[kind] = clock
+            else:
+                clock = running[kind]
+                clock.case = case
+                _CHANGES[verb](clock, policy_for(clock), now)
+                if clock.pk is not None:
+                    self._changed[clock.pk] = clock
+                if clock.status == STOPPED:
+                    del running[kind]
+            told.append(
+                {
+                    "kind": kind.value,
+                    "did": verb,
+                    "used": clock.used,
+                    "budget": clock.budget,
+                    "due_on": clock.due_on.isoformat(),
+                    "outcome": clock.outcome,
+                }
+            )
+        return told
+
+    def kinds(self, case: TransferCase) -> frozenset[ClockKind]:
+        """Which clocks of a case are open."""
+        return frozenset(ClockKind(kind) for kind in self._of(case))
+
+    def main_due_at(self, case: TransferCase) -> datetime | None:
+        """When the limit of the case ends that runs now: at most one does. Only money is left: the first of its own."""
+        money_too = case.state == State.RELATION_DONE
+        return min(
+            (
+                clock.due_at
+                for kind, clock in self._of(case).items()
+                if clock.status == RUNNING and (money_too or kind not in MONEY_CLOCKS)
+            ),
+            default=None,
         )
-    return told
+
+    def write(self) -> None:
+        """Write what changed, and what is new: a clock that was stopped makes room for the next of its kind."""
+        write_changes((clock, _COLUMNS) for clock in self._changed.values())
+        fields = [field for field in Clock._meta.concrete_fields if not field.primary_key]
+        write_new(Clock, [field.attname for field in fields], (stored(clock, fields) for clock in self._new))
+        self._changed, self._new = {}, []
+
+    def _of(self, case: TransferCase) -> dict[str, Clock]:
+        if self._open is None:
+            self._open = defaultdict(dict)
+            for clock in rows.read(Clock, OPEN, [list(self._cases)]):
+                self._open[clock.case_id][clock.kind] = clock
+        return self._open[case.pk]
 
 
-def main_due_at(case: TransferCase) -> datetime | None:
-    """When the limit of the case ends that runs now: at most one does. Only money is left: the first of its own."""
-    running = Clock.objects.filter(case=case, status=RUNNING)
-    if case.state != State.RELATION_DONE:
-        running = running.exclude(kind__in=MONEY_CLOCKS)
-    return running.order_by("due_at").values_list("due_at", flat=True).first()
+_COLUMNS = tuple(field.attname for field in Clock._meta.concrete_fields if field.name not in ("id", "case", "kind"))
 
 
 def policy_of(case: TransferCase, side: str) -> Policy:

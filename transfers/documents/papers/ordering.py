@@ -17,7 +17,7 @@ from transfers.rules.parties import Side
 from transfers.rules.workdays import last_day_of
 
 
-def order(case: TransferCase, events: Iterable[CaseEvent], remittance: Remittance | None, *, now: datetime) -> None:
+def order(moved: Iterable[tuple[TransferCase, Iterable[CaseEvent], Remittance | None]], *, now: datetime) -> None:
     """Order the papers of these steps: at most one statement, none where a step calls for no paper."""
     papers = [
         drafted(
@@ -28,6 +28,7 @@ def order(case: TransferCase, events: Iterable[CaseEvent], remittance: Remittanc
             now=now,
             agency_id=event.agency_id if kind is PaperKind.ENDED else None,
         )
+        for case, events, remittance in moved
         for event in events
         for kind in ORDERED.get(event.name, ())
     ]
