@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("transfers", "0004_undo_parts"),
+        ("transfers", "0005_look_up"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
