@@ -28,6 +28,7 @@ from transfers.models import Payment, PaymentBatch, Remittance, StatementLine, T
 from transfers.rules.errors import Refusal
 from transfers.rules.money import MoneyState
 from transfers.rules.workdays import NATION, ZONE
+from transfers.selectors import finance
 from transfers.sla.ageing import remind
 from transfers.sla.calendars import calendar_for
 
@@ -95,6 +96,9 @@ class Month:
         for office in offices:
             with self.timed("hand work"):
                 self.queue(office, at + timedelta(hours=11))
+                self.parts(office, at + timedelta(hours=12))
+        for office in offices:
+            with self.timed("hand work"):
                 self.differences(office, at + timedelta(hours=13))
         for office in offices:
             with self.timed("credits"):
@@ -202,14 +206,18 @@ class Month:
                 if money.state != MoneyState.IN_TRANSIT or left <= 0:
                     continue
                 data = {"line": str(line.pk), "amount_yuan": f"{left // 100}.{left % 100:02d}"}
-                if self.one(case.pk, "match_line", office.maker, now, data=data) and truth.kind == "less":
-                    told = {"reason": "D-01", "note": "电话核实"}
-                    self.one(case.pk, "raise_difference", office.maker, now, **told)
+                self.one(case.pk, "match_line", office.maker, now, data=data)
                 line.refresh_from_db()
             if line.state != "done":
                 lines.propose_return(office.maker, line.pk, note="与转出地核实，不应收", now=now)
                 lines.approve_return(office.checker, line.pk, now=now)
                 self.taken["lines sent back"] += 1
+
+    def parts(self, office: Office, now: datetime) -> None:
+        """Of some only a part has arrived, and no line is left that brings more: the other side is told."""
+        shelf = finance.BY_CODE["part"]
+        for case in finance.on_shelf(shelf, office.pk, office.maker.user_id, now).values_list("pk", flat=True):
+            self.one(case, "raise_difference", office.maker, now, reason="D-01", note="电话核实")
 
     def differences(self, office: Office, now: datetime) -> None:
         """The other side has asked: the rest is sent."""

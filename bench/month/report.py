@@ -120,7 +120,7 @@ _WAITING = {
 
 
 def _waits(row: Remittance) -> str | None:
-    if row.state == MoneyState.IN_TRANSIT and row.trouble_reason == "D-11":
+    if row.state == MoneyState.IN_TRANSIT and row.received_fen:
         return "less arrived, waits for the rest"
     return _WAITING.get(MoneyState(row.state))
 

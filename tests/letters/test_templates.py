@@ -31,7 +31,7 @@ from transfers.models import (
     TransferCase,
 )
 from transfers.registry import OwnTables, RegistryUnavailable
-from transfers.rules.codes import CLARIFY, END, PRECHECK, RETURN, SUPPLEMENT, WITHDRAWAL_REFUSED
+from transfers.rules.codes import CLARIFY, DIFFERENCE, END, MONEY, PRECHECK, RETURN, SUPPLEMENT, WITHDRAWAL_REFUSED
 from transfers.rules.facts import AreaFacts
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.django_db
 
 TO_PERSON = {*letters.TO_PERSON.values(), *letters.YOURS.values(), "overdue", "calendar_moved"}
 TO_STAFF = {"alarm", "new_work", "sent_back", "come_back", "morning", "invariants", "calendar_work", "horizon"}
-TO_STAFF |= {"reconciliation", "unmatched"}
+TO_STAFF |= {"reconciliation", "unmatched", "part_arrived", "difference", "reclaim"}
 NEVER = ("测试甲", "3456.78", "3,456", "345678", "1380000", "{{", "{%", "None", "[]")
 
 
@@ -108,7 +108,7 @@ def nobody_s_money(now: datetime) -> None:
     StatementLine.objects.create(
         agency=agency, bank_reference="N1", booked_at=MONDAY, payer_name="某单位", amount_fen=345_678, **due
     )
-    assert remind(now=now) == 1
+    assert remind(now=now) == 2  # that line, and the case of which only a part has come
 
 
 def done_number() -> str:
@@ -126,6 +126,11 @@ def money_routes(world, more: dict[str, str]) -> None:
     credited = world.carry(world.accepted(22, **more), "credit_account")
     take(credited, "request_reclaim", out, **because)
     take(credited, "grant_reclaim", into, note="已退", data={"bank_reference": "BACK-1"})
+    less = world.carry(world.accepted(25, **more), "approve_remittance")
+    take(less, "record_receipt", into, data={"received_yuan": "3456.00", "bank_reference": "LESS-1"})
+    take(less, "raise_difference", into, reason="D-01", note="少到，请核对")
+    take(less, "answer_difference", out, reason="D-13", note="已全额汇出")
+    assert remind(now=MONDAY + timedelta(days=6)) == 1  # the day before the limit of five working days
     opened = {"wallet_enabled": True, "family_sharing": True}
     put_in_force("450100", cross_province_fund="payout_else", **opened)
     put_in_force("330000", **opened)
@@ -297,6 +302,21 @@ def test_the_letter_after_a_death_is_to_the_family(world):
     texts = {letter.context["ended"]["code"]: read(letter) for letter in chosen(world, "ended", "email")}
     assert "的家属：" in texts["W-04"]
     assert "您好" in texts["R-04"]
+
+
+def test_the_other_side_s_finance_is_asked(world):
+    """Who is asked about an amount, or for money back, hears of it: the outbound finance, the inbound one."""
+    world.everyone()
+    case = world.carry(world.accepted(1), "approve_remittance")
+    world.take(case, "record_receipt", world.in_handler, data={"received_yuan": "1.00", "bank_reference": "LESS-1"})
+    for step, template, actor, why, who in (
+        ("raise_difference", "difference", world.in_handler, DIFFERENCE["D-01"], {"out_handler", "out_reviewer"}),
+        ("request_reclaim", "reclaim", world.out_handler, MONEY["F-07"], {"in_handler", "in_reviewer"}),
+    ):
+        world.take(case, step, actor, reason=why.code, note="请核对账号")
+        found = list(Letter.objects.filter(template=template, channel="inbox").select_related("recipient"))
+        assert {letter.recipient.username for letter in found} == who
+        assert all(word in read(found[0]) for word in (why.zh, "请核对账号", "待答复", case.number))
 
 
 def test_a_refused_withdrawal_says_why(world):

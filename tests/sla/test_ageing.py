@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 
 from notifications.models import Letter
 from tests.world import put_in_force, user
+from transfers.access import actor_for
 from transfers.actions import lines
-from transfers.models import StatementLine
+from transfers.actions.batches import drop_payment
+from transfers.models import Payment, Remittance, StatementLine
 from transfers.places import agency_of
 from transfers.rules.parties import Role
 from transfers.rules.workdays import ZONE
-from transfers.sla.ageing import first_reminder, remind
+from transfers.sla.ageing import PART_ARRIVED, first_reminder, remind
 
 CAME = datetime(2026, 6, 1, 15, 0, tzinfo=ZONE)  # a Monday; 19 June is a holiday
 
@@ -35,10 +37,10 @@ def line(reference: str, came: datetime = CAME) -> StatementLine:
     )
 
 
-def told(since: datetime) -> dict[str, set[str]]:
+def told(since: datetime, template: str = "unmatched") -> dict[str, set[str]]:
     """rung -> who heard of it."""
     found: dict[str, set[str]] = {}
-    for letter in Letter.objects.filter(template="unmatched", channel="inbox", created_at__gte=since):
+    for letter in Letter.objects.filter(template=template, channel="inbox", created_at__gte=since):
         found.setdefault(letter.context["rung"], set()).add(letter.recipient.username)
     return found
 
@@ -91,3 +93,38 @@ def test_an_explained_line_is_silent_and_a_local_limit_counts(world):
     world.take(case, "match_line", world.in_handler, data={"line": str(explained.pk)})
     assert remind(now=at("2026-07-15T10:00:00")) == 0
     assert lines.open_fen(StatementLine.objects.get()) == 0
+
+
+def test_a_part_climbs_the_same_ladder_until_the_rest_is_on_its_way(world):
+    world.everyone()
+    user("in_province", "330000", (Role.HEAD,))
+    parted = [world.carry(world.accepted(serial, balance_fen=300), "approve_remittance") for serial in (1, 2, 3)]
+    for number, case in enumerate(parted):
+        came = line(f"P{number}")
+        world.take(case, "match_line", world.in_handler, now=CAME, data={"line": str(came.pk)})
+    one, two, three = parted
+    # Of the third the rest has come, of the second it is sent.
+    rest = StatementLine.objects.create(
+        agency=agency_of("330100"), bank_reference="R", booked_at=CAME, payer_name="某单位", amount_fen=200
+    )
+    world.take(three, "match_line", world.in_handler, now=CAME, data={"line": str(rest.pk)})
+    assert remind(now=at("2026-06-05T08:59:59")) == 0
+    assert remind(now=at("2026-06-05T10:00:00")) == 2
+    assert remind(now=at("2026-06-05T10:05:00")) == 0, "each rung once"
+    assert set(told(CAME, "part_arrived")) == {"到账款项尚未核对清楚"}
+    world.take(two, "raise_difference", world.in_handler, reason="D-01", note="少到")
+    world.take(two, "answer_difference", world.out_handler, reason="D-11", note="另汇")
+    climbed = {}
+    for moment in ("2026-06-09T10:00:00", "2026-06-12T10:00:00", "2026-06-16T10:00:00"):
+        assert remind(now=at(moment)) == 1
+        (climbed[moment[5:10]],) = told(at(moment), "part_arrived").values()
+    assert climbed == {
+        "06-09": {"in_handler", "in_reviewer", "in_lead"},
+        "06-12": {"in_head"},
+        "06-16": {"in_province"},
+    }
+    # The rest is not sent after all: it waits for somebody again.
+    lines_waiting = Remittance.objects.filter(PART_ARRIVED).values_list("pk", flat=True)
+    assert set(lines_waiting) == {one.pk}
+    drop_payment(actor_for(world.out_handler), Payment.objects.get(kind="rest").pk, note="重复")
+    assert set(lines_waiting.all()) == {one.pk, two.pk}

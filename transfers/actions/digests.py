@@ -31,6 +31,7 @@ from transfers.rules.money import MoneyState
 from transfers.rules.parties import Role, Side
 from transfers.rules.workdays import NATION, ZONE, local_date
 from transfers.selectors.verify import Problem
+from transfers.sla.ageing import PART_ARRIVED
 from transfers.sla.calendars import calendar_for, short_horizons
 
 PROBLEMS_TOLD = 20
@@ -44,7 +45,8 @@ _REVIEWS: dict[str, dict[str, tuple[Role, str]]] = {
     }
     for machine in ("case", "money")
 }
-# Money on which the finance staff of its holder can do something beside reviewing; what is on its way only arrives.
+# Money on which the finance staff of its holder can do something beside reviewing; what is on its way only
+# arrives, unless a part has and nobody sends the rest (PART_ARRIVED).
 _TO_WORK_ON = [
     state.value
     for state in (
@@ -141,7 +143,7 @@ def _count(desks: Sequence[Desk], now: datetime) -> None:
     for column in ("outbound_agency", "inbound_agency"):
         waits = open_cases.filter(**{f"{column}__in": agencies}).exclude(holder=F(column)).exclude(acts=Side.SYSTEM)
         elsewhere.update(dict(waits.values_list(column).annotate(n=Count("pk")).order_by()))
-    balances = Remittance.objects.filter(holder__in=agencies, state__in=_TO_WORK_ON)
+    balances = Remittance.objects.filter(Q(state__in=_TO_WORK_ON) | PART_ARRIVED, holder__in=agencies)
     money = dict(balances.values_list("holder").annotate(n=Count("pk")).order_by())
     reviews = list(_reviews(open_cases, agencies))
     for desk in desks:

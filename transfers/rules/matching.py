@@ -2,10 +2,10 @@
 
 A line that carries the case number (its check digit is right) with exactly what is outstanding is certain: 100. So is
 one with less that the outbound agency paid, where nothing speaks against it: a part of what that case awaits. Without
-the number the points below add up, to 99 at most. Automatic is a line whose best candidate has the exact amount, reaches
-the inbound area's threshold, and has no other candidate near it; or that pays all of a batch or a day in one sum. Of a
-remark, whatever is not understood speaks against. To leave a line to a person costs minutes, to credit somebody else's
-money costs trust: in doubt it is queued.
+the number the points below add up, to 99 at most. Automatic is a line whose best candidate has the exact amount, is at
+the inbound area's threshold or above, and has no other candidate near it; or that pays all of a batch or a day in one
+sum. Of a remark, whatever is not understood speaks against. To leave a line to a person costs minutes, to credit
+somebody else's money costs trust: in doubt it is queued.
 
 Pure: what is awaited is an argument.
 """

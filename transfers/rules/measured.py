@@ -26,6 +26,13 @@ class Measured:
     anywhere: bool = False
 
     @property
+    def brief(self) -> Named:
+        """The same in one line, for those who work with it."""
+        usual = f"通常{self.half}个工作日入账" if self.half else "通常当日入账"
+        days = f"usually {_days(self.half)}" if self.half else "usually the same day"
+        return Named(f"{usual}（按{self.count}笔实际划转测算）", f"{days}, measured from {self.count} transfers")
+
+    @property
     def said(self) -> Named:
         """How it was measured."""
         where = (

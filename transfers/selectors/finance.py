@@ -36,7 +36,9 @@ from transfers.rules.parties import Named, Role
 from transfers.rules.routes import State
 from transfers.rules.workdays import ZONE, CalendarRangeError, local_date
 from transfers.selectors.console import area_names
+from transfers.selectors.expectations import measured_between, measured_pairs
 from transfers.selectors.settlements import outstanding
+from transfers.sla.ageing import PART_ARRIVED
 from transfers.sla.calendars import calendar_for
 
 LOOKERS = (Role.SUPERVISOR, Role.HEAD, Role.AUDITOR)
@@ -172,10 +174,17 @@ SHELVES: tuple[Shelf, ...] = (
         tone="plain",
     ),
     Shelf(
+        "part",
+        Named("部分到账，余款未到", "Part arrived, rest outstanding"),
+        Named("没有只到账一部分的资金。", "There is nothing of which only a part has arrived."),
+        lambda user, now: PART_ARRIVED,
+        tone="warn",
+    ),
+    Shelf(
         "awaited",
         Named("在途待到账", "Awaited"),
         Named("没有在途资金。", "Nothing is on its way here."),
-        lambda user, now: _in(MoneyState.IN_TRANSIT),
+        lambda user, now: _in(MoneyState.IN_TRANSIT) & ~PART_ARRIVED,
         tone="plain",
     ),
     Shelf(
@@ -233,7 +242,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a drawing with its figures. `width` is 0 to 100; `since`: the oldest of it."""
+    """One bar of a drawing with its figures. `width` is 0 to 100; `since`: the oldest of it.
+
+    `usual`: how long it usually takes between two areas, None where nothing has been measured.
+    """
 
     named: Named
     tone: str
@@ -243,6 +255,7 @@ class Bar:
     since: date | None = None
     out: str = ""
     into: str = ""
+    usual: Named | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +298,7 @@ def day_of(agency: Agency, user: int | None, now: datetime) -> Day:
             "plain",
         ),
         Tile("lines", Named("待匹配流水", "Lines to match"), *matching, "lines"),
-        *(_tile(shelf, money) for shelf in SHELVES if shelf.code in ("credit", "differs", "review")),
+        *(_tile(shelf, money) for shelf in SHELVES if shelf.code in ("credit", "part", "differs", "review")),
         Tile("refunds", Named("待复核退款", "Returns to review"), *returning, "lines", {"state": "returning"}, "warn"),
         *(_tile(shelf, money) for shelf in SHELVES if shelf.code in _CALM and money[f"{shelf.code}_n"]),
     ]
@@ -374,6 +387,7 @@ def _pairs(agency: Agency) -> tuple[list[Bar], int]:
             found[out, into] = (count, fen, since)
     names = area_names()
     ranked = sorted(found.items(), key=lambda pair: -pair[1][1])
+    measured = measured_pairs([pair for pair, _figures in ranked[:PAIRS]])
     most = max((fen for _count, fen, _since in found.values()), default=0)
     return [
         Bar(
@@ -385,6 +399,7 @@ def _pairs(agency: Agency) -> tuple[list[Bar], int]:
             local_date(since) if since else None,
             out,
             into,
+            measured[out, into].brief if (out, into) in measured else None,
         )
         for (out, into), (count, fen, since) in ranked[:PAIRS]
     ], max(len(ranked) - PAIRS, 0)
@@ -418,7 +433,7 @@ class MoneyRow:
 
 
 _COLUMNS = (
-    *("state", "destination", "amount_fen", "received_fen", "frozen_at", "remitted_at", "matched_at", "choose_by"),
+    *("state", "destination", "amount_fen", "received_fen", "frozen_at", "remitted_at", "received_at", "matched_at"),
     *("trouble_reason", "trouble_note", "case__number", "case__name", "case__version", "case__outbound_area_id"),
     *("case__inbound_area_id", "maker__display_name", "maker__username", "matcher__display_name", "matcher__username"),
 )
@@ -448,13 +463,18 @@ def rows_of(money: Iterable[Remittance]) -> list[MoneyRow]:
             destination=Destination(one.destination).named,
             amount_fen=one.amount_fen,
             received_fen=one.received_fen,
-            since=local_date(since) if (since := one.matched_at or one.remitted_at or one.frozen_at) else None,
+            since=local_date(since) if (since := _since(one)) else None,
             reason=ALL.get(one.trouble_reason) if one.state in _TROUBLED else None,
             note=one.trouble_note if one.state in _TROUBLED else "",
             who=str(one.matcher or one.maker or ""),
         )
         for one in money
     ]
+
+
+def _since(money: Remittance) -> datetime | None:
+    """Since when it stands where it is: matched, arrived in part, sent, or fixed."""
+    return money.matched_at or money.received_at or money.remitted_at or money.frozen_at
 
 
 def payments_in(agency: int, *, state: str = "", reference: str = "") -> QuerySet[Payment]:
@@ -564,7 +584,8 @@ def _list(value: object) -> list[object]:
 class CaseMoney:
     """What the case page shows of the money beside its line. Account numbers are masked by the page.
 
-    `why`: how the policies came to the destination, None where nothing was recorded.
+    `why`: how the policies came to the destination, None where nothing was recorded; `usual`: how long it takes between
+    the two areas as measured, while the money is not there; `missing_fen`: what is outstanding where a part is there.
     """
 
     money: Remittance
@@ -573,6 +594,8 @@ class CaseMoney:
     reason: Reason | None
     payments: Sequence[Payment]
     allocations: Sequence[Allocation]
+    usual: Named | None
+    missing_fen: int
 
 
 def money_of(case: TransferCase, money: Remittance | None) -> CaseMoney | None:
@@ -581,6 +604,8 @@ def money_of(case: TransferCase, money: Remittance | None) -> CaseMoney | None:
         return None
     fixed = CaseEvent.objects.filter(case=case, name__in=("freeze", "keep", "await_settlement")).order_by("-id")
     why = (fixed.values_list("data", flat=True).first() or {}).get("why")
+    moves = not money.info.settled and money.destination == Destination.INBOUND
+    measured = measured_between(case.outbound_area_id, case.inbound_area_id) if moves else None
     return CaseMoney(
         money=money,
         destination=Destination(money.destination).named,
@@ -588,6 +613,8 @@ def money_of(case: TransferCase, money: Remittance | None) -> CaseMoney | None:
         reason=ALL.get(money.trouble_reason) if money.state in _TROUBLED else None,
         payments=list(Payment.objects.filter(case=case).order_by("-number")),
         allocations=list(Allocation.objects.filter(case=case).select_related("line", "made_by").order_by("-pk")),
+        usual=measured.brief if measured is not None else None,
+        missing_fen=money.amount_fen - money.received_fen if money.received_fen and money.matched_at is None else 0,
     )
 
 

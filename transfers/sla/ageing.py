@@ -1,26 +1,30 @@
-"""Money that came in and belongs to nobody yet: its own ladder, from finance staff up to the province.
+"""Money that came in and belongs to nobody yet, or is only a part: its own ladder, from finance staff to the province.
 
 A line has no case and so no clock. `remind_at` is the instant of its next rung, `reminded` how many have been sent.
 They move on in the transaction that writes the letters, so each rung fires once and in its order; a line that has been
-explained has no `remind_at`.
+explained has no `remind_at`. Cases of which a part has arrived climb by the day of that part; the letters themselves,
+each written once for an agency, a rung and a day, say what has been sent.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from notifications import outbox
 from notifications.outbox import Draft
 from transfers import letters
-from transfers.models import StatementLine
+from transfers.models import Payment, Remittance, StatementLine
 from transfers.places import agency_of, agency_with, lineage
 from transfers.policies import applying
+from transfers.rules.bank import PaymentKind, PaymentState
 from transfers.rules.ladder import Rung
+from transfers.rules.money import MoneyState
 from transfers.rules.parties import Role
 from transfers.rules.policy import Policy
 from transfers.rules.workdays import local_date, opening
@@ -30,6 +34,18 @@ from transfers.sla.sweep import ABOVE
 LADDER = "UNMATCHED"
 BATCH = 1000
 _LONG_AGO = timedelta(days=60)
+_CATCH_UP = timedelta(days=10)
+"""For how long after its instant a rung of a part still fires, where nothing ran in between."""
+# Nobody has been asked for what is missing, or the rest that was sent did not bring it.
+PART_ARRIVED = Q(state=MoneyState.IN_TRANSIT.value, received_fen__gt=0) & ~Exists(
+    Payment.objects.filter(
+        case=OuterRef("pk"),
+        kind=PaymentKind.REST.value,
+        state__in=[PaymentState.READY.value, PaymentState.SENT.value, PaymentState.PAID.value],
+        made_at__gte=OuterRef("remitted_at"),
+        amount_fen=OuterRef("amount_fen") - OuterRef("received_fen"),
+    )
+)
 
 
 def rungs(policy: Policy) -> list[Rung]:
@@ -52,8 +68,11 @@ def first_reminder(area: str, since: date, *, today: date) -> datetime | None:
 
 
 def remind(*, now: datetime) -> int:
-    """Send what is due, batch by batch; returns how many lines went up a rung. Safe to repeat and to race."""
-    total = 0
+    """Send what is due, batch by batch; returns how many lines, and cases with a part, went up a rung.
+
+    Safe to repeat and to race.
+    """
+    total = _remind_of_parts(now)
     while True:
         climbed = _remind_batch(now)
         total += climbed
@@ -97,11 +116,40 @@ def _climb(agency_id: int, step: int, group: Sequence[StatementLine], now: datet
         agency,
         steps[step],
         _users(agency.area_id, steps[step]),
-        lines=len(group),
+        template="unmatched",
+        count=len(group),
         since=min(local_date(line.booked_at) for line in group),
         dedupe=f"unmatched:{steps[step].code}:{min(line.pk for line in group)}:{local_date(now)}",
         not_before=calendar.next_working_moment(now, policy.opens_at, policy.closes_at),
     )
+
+
+@transaction.atomic
+def _remind_of_parts(now: datetime) -> int:
+    """The rungs of cases of which a part has arrived and nobody sends the rest, by agency and day of the part."""
+    rows = Remittance.objects.filter(PART_ARRIVED, received_at__gt=now - _LONG_AGO)
+    waiting = Counter((agency, local_date(at)) for agency, at in rows.values_list("holder_id", "received_at"))
+    climbed = 0
+    for (agency_id, since), count in sorted(waiting.items()):
+        agency = agency_with(agency_id)
+        policy = applying(agency.area_id, local_date(now)).policy
+        calendar, budget = calendar_for(agency.area_id), policy.days(LADDER)
+        for rung in rungs(policy):
+            due = opening(calendar.add(since, rung.days_used(budget) + 1), policy.opens_at)
+            if not now - _CATCH_UP < due <= now:
+                continue
+            drafts = letters.for_unmatched(
+                agency,
+                rung,
+                _users(agency.area_id, rung),
+                template="part_arrived",
+                count=count,
+                since=since,
+                dedupe=f"part:{agency_id}:{rung.code}:{since}",
+                not_before=calendar.next_working_moment(now, policy.opens_at, policy.closes_at),
+            )
+            climbed += count if outbox.post(drafts, now=now) else 0
+    return climbed
 
 
 def _users(area: str, rung: Rung) -> list[User]:
