@@ -17,6 +17,7 @@ from transfers.models import (
     Agency,
     BankAccount,
     BankFile,
+    MeasuredPair,
     Payment,
     PaymentBatch,
     Settlement,
@@ -195,7 +196,7 @@ def test_the_inbound_day_from_the_statement_to_the_account(world: World, signed_
     payer = agency(OUT).name
     data = statement(
         ("SURE", payer, f"{one.number}-1", 345_678),
-        ("BOTH", payer, "医保个人账户划转", 2 * 345_678),
+        ("BOTH", "南宁市医保局", "医保个人账户划转", 2 * 345_678),
         ("ALIEN", "某商贸公司", "货款", 100_00),
     )
     take(maker, data)
@@ -258,6 +259,40 @@ def test_the_inbound_day_from_the_statement_to_the_account(world: World, signed_
     assert checker.get(url("entries"), {**pair, "in": "510100"}).status_code == 404  # a pair of two others
 
 
+def test_of_what_only_a_part_has_arrived_the_other_side_is_asked_for_the_rest(world: World, signed_in: Any) -> None:
+    (case,) = sent(world, 1)
+    maker, out, looker = (signed_in(one) for one in (world.in_handler, world.out_handler, world.out_lead))
+    measured = {"out_id": OUT, "into_id": IN, "count": 12, "since": TODAY, "half_days": 3, "nine_days": 7}
+    MeasuredPair.objects.create(measured_at=MONDAY, **measured)
+    take(maker, statement(("PART", agency(OUT).name, case.number, 300_000)))
+    home = maker.get(url("home"))
+    tiles = {tile.code: tile.count for tile, _address in home.context["tiles"]}
+    assert (tiles["part"], tiles.get("awaited", 0)) == (1, 0)
+    (row,) = maker.get(url("money"), {"shelf": "part"}).context["rows"]
+    assert (row.received_fen, row.amount_fen, row.since) == (300_000, 345_678, TODAY)
+    page = maker.get(address("change", case.pk)).content.decode()
+    assert "已到账¥ 3,000.00，未到账¥ 456.78" in page
+    for shown in (home.content.decode(), page):
+        assert "通常3个工作日入账（按12笔实际划转测算）" in shown
+    post_step(maker, case, "raise_difference", reason="D-01", note="只到一部分")
+    post_step(out, case, "answer_difference", reason="D-11", note="差额另汇")
+    assert maker.get(url("money"), {"shelf": "part"}).context["rows"] == []
+    # The rest is not made after all, by one of the finance staff who says why: it waits again.
+    rest = Payment.objects.get(case=case, kind="rest")
+    drop = {"drop": "1", "pk": rest.pk, "agency": agency(OUT).pk}
+    assert [one.why.code for one in out.post(url("payments"), drop).context["refused"]] == ["J-NOTE"]
+    refused = looker.post(url("payments"), {**drop, "note": "不补汇"}).context["refused"]
+    assert [one.why.code for one in refused] == ["J-NOT-YOURS"]
+    assert maker.post(url("payments"), {**drop, "note": "不补汇"}).status_code == 404
+    assert [one.label for one in out.post(url("payments"), {**drop, "note": "不补汇"}).context["done"]] == [
+        rest.reference
+    ]
+    rest.refresh_from_db()
+    assert (rest.state, rest.note) == ("cancelled", "不补汇")
+    assert out.post(url("payments"), {**drop, "note": "不补汇"}).status_code == 302
+    assert len(maker.get(url("money"), {"shelf": "part"}).context["rows"]) == 1
+
+
 # --- accounts -------------------------------------------------------------------------------------------
 
 
@@ -306,7 +341,8 @@ def test_two_funds_settle_what_was_credited_at_once(signed_in: Any) -> None:
     assert maker.post(url("settle"), paid).status_code == 302
     row = Settlement.objects.get()
     assert maker.post(url("settle"), {"settlement": row.pk}).context["refusal"].code == "J-FOUR-EYES"
-    assert other.post(url("settle"), {"settlement": row.pk}).status_code == 403
+    assert other.post(url("settle"), {"settlement": row.pk}).status_code == 404
+    assert maker.post(url("settle"), {"settlement": row.pk + 1}).status_code == 404
     assert "QS-1" in checker.get(url("books")).content.decode()
     assert checker.post(url("settle"), {"settlement": row.pk}).status_code == 302
     assert Settlement.objects.get().state == "posted"

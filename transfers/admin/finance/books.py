@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from transfers.actions import settling
 from transfers.actions.disclosure import record_export
-from transfers.admin.finance.frame import Here, here_of, show
+from transfers.admin.finance.frame import Here, here_at, here_of, show
 from transfers.admin.finance.payments import as_file
-from transfers.models import Reconciliation
-from transfers.places import has_area
+from transfers.models import Reconciliation, Settlement
+from transfers.places import agency_of, has_area
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.money import Book
 from transfers.rules.parties import Named
@@ -92,10 +92,11 @@ def _show(request: HttpRequest, here: Here, error: Refusal | None = None) -> Htt
 
 def settle_view(request: HttpRequest) -> HttpResponse:
     """Record that the fund has paid another for what was credited at once; or decide on what a colleague recorded."""
-    here = here_of(request)
     given = request.POST.get("settlement", "")
+    known = given.isascii() and given.isdigit() and len(given) < 19
+    here = _paid_by(request, int(given)) if known else here_of(request)
     try:
-        if given.isascii() and given.isdigit() and len(given) < 19:
+        if known:
             if "refuse" in request.POST:
                 settling.refuse(here.actor, int(given), note=request.POST.get("note", ""))
                 messages.success(request, _("The settlement was refused."))
@@ -115,6 +116,15 @@ def settle_view(request: HttpRequest) -> HttpResponse:
     except Refusal as error:
         return _show(request, here, error)
     return HttpResponseRedirect(here.address("books"))
+
+
+def _paid_by(request: HttpRequest, settlement: int) -> Here:
+    """The agency whose fund pays a settlement; 404 where the actor does not see its finance."""
+    area = Settlement.objects.filter(pk=settlement).values_list("out_area_id", flat=True).first()
+    agency = agency_of(area) if area else None
+    if agency is None:
+        raise Http404
+    return here_at(request, agency.pk)
 
 
 def _settlements(here: Here) -> list[Settled]:

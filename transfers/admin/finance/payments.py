@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from transfers.actions import batches
 from transfers.admin.finance.frame import AT_ONCE, PER_PAGE, Here, here_at, here_of, numbers, show
-from transfers.admin.finance.money import answers_of, report
+from transfers.admin.finance.money import Answer, answers_of, report
 from transfers.admin.worklist import CappedPaginator
 from transfers.models import PaymentBatch
 from transfers.rules.bank import BatchState, PaymentState
@@ -19,8 +19,11 @@ from transfers.selectors import console, finance
 
 
 def payments_view(request: HttpRequest) -> HttpResponse:
-    """Every payment of the agency, the newest first; posted, a batch of rests and refunds that are ready."""
+    """Every payment of the agency, the newest first; posted, a batch of rests and refunds that are ready, or they are
+    not made."""
     here = here_of(request)
+    if "drop" in request.POST:
+        return _drop(request, here)
     if request.method == "POST":
         made = batches.make_batch(here.actor, here.agency.pk, payments=numbers(request.POST.getlist("pk"))[:AT_ONCE])
         messages.success(request, _made(made.batch.count))
@@ -44,6 +47,23 @@ def payments_view(request: HttpRequest) -> HttpResponse:
         "loose": {row.pk for row in finance.loose_payments(here.agency.pk)[:AT_ONCE]} if here.does else set(),
     }
     return show(request, here, "payments", context, title=_("Payments"), tab="payments")
+
+
+def _drop(request: HttpRequest, here: Here) -> HttpResponse:
+    """The ticked ones are not made, with one note for all."""
+    ticked = finance.loose_payments(here.agency.pk).filter(pk__in=numbers(request.POST.getlist("pk"))[:AT_ONCE])
+    back, answers = here.address("payments", state=PaymentState.READY.value), []
+    for payment in ticked.order_by("pk"):
+        why = None
+        try:
+            batches.drop_payment(here.actor, payment.pk, note=request.POST.get("note", ""))
+        except Refusal as error:
+            why = error
+        answers.append(Answer(payment.case_id, payment.reference, why))
+    if not answers:
+        messages.warning(request, _("Tick the rows first."))
+        return HttpResponseRedirect(back)
+    return report(request, here, answers, title=_("Not made"), back=back, tab="payments")
 
 
 def _made(count: int) -> str:
