@@ -9,7 +9,9 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from transfers.access import SYSTEM, actor_for
+from transfers.actions import applications, many
 from transfers.actions import digests as letters_that_sum_up
+from transfers.actions import filing
 from transfers.actions.measuring import measure_pairs
 from transfers.actions.papers import make_waiting
 from transfers.actions.reconciling import reconcile_nights
@@ -97,9 +99,10 @@ def _soon(task: Task, *args: int) -> None:
 @shared_task
 def bank() -> None:
     """Go on with files from the bank whose rows have not all been worked on, look again at what came early, and remind
-    people of money that nobody has explained.
+    people of money that nobody has explained. Previews that nobody took in are removed.
     """
     now = timezone.now()
+    filing.tidy()
     for file in BankFile.objects.filter(kind=FileKind.RESULT.value, finished_at=None).select_related("taken_by"):
         try:
             apply_results(actor_for(file.taken_by) if file.taken_by else SYSTEM, file)
@@ -118,6 +121,21 @@ def bank() -> None:
 def match(agency: int) -> None:
     """Lend a hand with a long statement: two work on it, each on blocks of its own."""
     match_new(agency)
+
+
+@shared_task
+def bulk() -> None:
+    """Go on with files of applications and with steps of many cases that have not come to their end."""
+    for file in applications.under_way():
+        applications.file_lines(file)
+    for step in many.under_way():
+        many.go_on(step)
+
+
+def bulk_soon() -> None:
+    """Ask the workers for it now: two, as each takes a share."""
+    for _hand in range(2):
+        _soon(bulk)
 
 
 def bank_soon() -> None:

@@ -1,4 +1,7 @@
-"""A file from the bank between its preview and its being taken in: kept sealed, for whoever looked at it, for a day."""
+"""A file from the bank between its preview and its being taken in: kept sealed, for whoever looked at it, for a day.
+
+It goes when it is taken in; what nobody took in is removed by the `bank` task (`tidy`).
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,10 @@ def kind_of(data: bytes) -> FileKind:
 
 def keep(actor: Actor, agency: int, data: bytes, *, name: str) -> str:
     """Keep a file that was looked at; returns the token by which the same person gets it for the same agency."""
-    folder = _folder()
-    if folder.is_dir():
-        for old in folder.iterdir():
-            if old.stat().st_mtime < time.time() - KEPT_SECONDS:
-                old.unlink(missing_ok=True)
     token = secrets.token_hex(16)
     # Latin 1 holds every byte; the seal is bound to the person and the agency.
     text = f"{name}\n".encode().decode("latin-1") + data.decode("latin-1")
-    write_new(folder / token, encrypt(text, context=_context(actor, agency)))
+    write_new(_folder() / token, encrypt(text, context=_context(actor, agency)))
     return token
 
 
@@ -56,6 +54,19 @@ def forget(token: str) -> None:
         (_folder() / f"{int(token, 16):032x}").unlink(missing_ok=True)
     except ValueError:
         return
+
+
+def tidy() -> int:
+    """Remove what has been kept for longer than a day; how many files."""
+    folder, gone = _folder(), 0
+    for old in folder.iterdir() if folder.is_dir() else ():
+        try:
+            if old.stat().st_mtime < time.time() - KEPT_SECONDS:
+                old.unlink()
+                gone += 1
+        except FileNotFoundError:  # taken in meanwhile, or removed by another worker
+            continue
+    return gone
 
 
 def _folder() -> Path:
