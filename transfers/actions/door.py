@@ -13,7 +13,6 @@ from typing import Any
 
 from django.apps import apps
 from django.db import transaction
-from django.db.models import AutoField, Model
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
@@ -23,7 +22,7 @@ from transfers.access import SYSTEM, Actor, acting_agency, check_four_eyes
 from transfers.actions.effects import EFFECTS, Context, Effect, Together
 from transfers.documents.papers.ordering import order
 from transfers.models import MOVES, CaseEvent, Remittance, TransferCase, rows
-from transfers.models.guards import stored, write_changes, write_new
+from transfers.models.guards import write_changes, write_rows
 from transfers.models.moves import Declared, Field, Move, Step
 from transfers.places import furnish
 from transfers.rules.bank import account_number
@@ -225,18 +224,10 @@ class _Wave:
     def write(self) -> None:
         """Write them: one statement for all rows that change in the same columns, one for the events."""
         write_changes(self.rows)
-        _write_all(Remittance, self.opened)
-        _write_all(CaseEvent, self.events)
+        write_rows(Remittance, self.opened)
+        write_rows(CaseEvent, self.events)
         for function, arguments in self.writes.items():
             function(arguments)
-
-
-def _write_all(model: type[Model], new: Sequence[Model]) -> None:
-    """Write rows that are not there yet, all columns but a key that the database gives."""
-    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
-    write_new(model, [field.attname for field in fields], (stored(row, fields) for row in new))
-    for row in new:
-        row._state.adding = False
 
 
 class _Course:

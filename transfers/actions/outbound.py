@@ -12,7 +12,7 @@ from transfers.actions.money import choose_by
 from transfers.documents.seal import seal
 from transfers.documents.sheet import COMPARED, content_for, digest_of
 from transfers.models import Remittance, Sheet, TransferCase, rows
-from transfers.models.guards import stored, write_changes, write_new
+from transfers.models.guards import write_changes, write_rows
 from transfers.places import same_province
 from transfers.registry import answering, registry_for
 from transfers.rules.destinations import Intent, decide
@@ -114,12 +114,13 @@ def seal_sheet(context: Context, sheet: Sheet) -> None:
     sheet.seal = seal(digest=sheet.digest, agency_code=context.case.outbound_area_id, now=step.now)
 
 
+_WRITTEN = ("content", "digest", "prepared_by_id", "prepared_at", "approved_by_id", "sealed_at", "seal")
+
+
 def write_sheets(sheets: list[Sheet]) -> None:
     """Write sheets that were drafted or sealed."""
-    fields = [field for field in Sheet._meta.concrete_fields if not field.primary_key]
-    columns = [field.attname for field in fields]
-    write_new(Sheet, columns, (stored(sheet, fields) for sheet in sheets if sheet.pk is None))
-    write_changes((sheet, columns) for sheet in sheets if sheet.pk is not None)
+    write_rows(Sheet, [sheet for sheet in sheets if sheet.pk is None])
+    write_changes((sheet, _WRITTEN) for sheet in sheets if sheet.pk is not None)
 
 
 _OPENINGS = {Intent.KEEP: "keep", Intent.SETTLE: "await_settlement", Intent.FIX: "freeze"}

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from django.db.models import Max
 
 from transfers.models import Agency, BankAccount, Payment, PaymentBatch, Remittance, TransferCase
-from transfers.models.guards import stored, write_changes, write_new
+from transfers.models.guards import write_changes, write_rows
 from transfers.places import accounts_of, same_province
 from transfers.rules import bankfiles, destinations
 from transfers.rules.bank import BatchState, PaymentKind, PaymentState
@@ -115,8 +115,7 @@ def _next(
 
 def write(payments: list[Payment]) -> None:
     """Write payments that were made ready."""
-    fields = [field for field in Payment._meta.concrete_fields if not field.primary_key]
-    write_new(Payment, [field.attname for field in fields], (stored(payment, fields) for payment in payments))
+    write_rows(Payment, payments)
 
 
 def require_loose(case: TransferCase) -> None:

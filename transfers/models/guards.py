@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
 import pgtrigger
@@ -36,42 +37,70 @@ def write_changes(rows: Iterable[tuple[models.Model, Sequence[str]]]) -> None:
     for row, columns in rows:
         alike[type(row), tuple(columns)].append(row)
     for (model, columns), group in alike.items():
-        by_name = {field.attname: field for field in model._meta.concrete_fields}
-        fields = [by_name[name] for name in columns]
-        key, table = model._meta.pk, model._meta.db_table
+        fields, one, many = _changing(model, columns)
         with connection.cursor() as cursor:
-            if len(group) == 1 or any(isinstance(field, ArrayField) for field in fields):
-                assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
-                sql = f'UPDATE "{table}" SET {assignments} WHERE "{key.column}" = %s'  # nosec B608 - our columns
-                values = [[*stored(row, fields), row.pk] for row in group]
-                if len(group) == 1:
-                    cursor.execute(sql, values[0])
-                else:
-                    cursor.executemany(sql, values)  # one round trip; arrays cannot be unnested
+            if len(group) == 1:
+                cursor.execute(one, [*stored(group[0], fields), group[0].pk])
+            elif many:
+                fields = [*fields, model._meta.pk]
+                cursor.execute(many, [list(v) for v in zip(*(stored(row, fields) for row in group), strict=True)])
             else:
-                assignments = ", ".join(f'"{field.column}" = v."{field.column}"' for field in fields)
-                names = ", ".join(f'"{field.column}"' for field in (*fields, key))
-                arrays = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in (*fields, key))
-                cursor.execute(
-                    f'UPDATE "{table}" t SET {assignments} FROM unnest({arrays}) AS v({names})'  # nosec B608
-                    f' WHERE t."{key.column}" = v."{key.column}"',
-                    [list(values) for values in zip(*(stored(row, (*fields, key)) for row in group), strict=True)],
-                )
+                cursor.executemany(one, [[*stored(row, fields), row.pk] for row in group])  # one round trip
+
+
+@cache
+def _changing(model: type[models.Model], columns: tuple[str, ...]) -> tuple[list[Any], str, str]:
+    """The fields, the statement for one row, and that for many; there is none where a column is an array."""
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    fields, key, table = [by_name[name] for name in columns], model._meta.pk, model._meta.db_table
+    assignments = ", ".join(f'"{field.column}" = %s' for field in fields)
+    one = f'UPDATE "{table}" SET {assignments} WHERE "{key.column}" = %s'  # nosec B608 - our columns
+    if any(isinstance(field, ArrayField) for field in fields):
+        return fields, one, ""
+    assignments = ", ".join(f'"{field.column}" = v."{field.column}"' for field in fields)
+    names = ", ".join(f'"{field.column}"' for field in (*fields, key))
+    arrays = ", ".join(f"%s::{field.rel_db_type(connection)}[]" for field in (*fields, key))
+    many = (
+        f'UPDATE "{table}" t SET {assignments} FROM unnest({arrays}) AS v({names})'  # nosec B608
+        f' WHERE t."{key.column}" = v."{key.column}"'
+    )
+    return fields, one, many
+
+
+def write_rows(model: type[M], rows: Sequence[M]) -> None:
+    """Write rows that are not there yet, with keys that the database gives; the rows do not hear of them."""
+    if rows:
+        fields, columns = _new(model)
+        write_new(model, columns, [stored(row, fields) for row in rows])
+        for row in rows:
+            row._state.adding = False
+
+
+@cache
+def _new(model: type[models.Model]) -> tuple[list[Any], list[str]]:
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    return fields, [field.attname for field in fields]
 
 
 def write_new(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write new rows, many by COPY: the named columns (attnames) as they are stored. For `transfers.actions`."""
-    by_name = {field.attname: field for field in model._meta.concrete_fields}
-    names, table = ", ".join(f'"{by_name[name].column}"' for name in columns), model._meta.db_table
+    names, table, one = _adding(model, tuple(columns))
     rows = list(rows)
     with connection.cursor() as cursor:
         if len(rows) == 1:
-            places = ", ".join(["%s"] * len(columns))
-            cursor.execute(f'INSERT INTO "{table}" ({names}) VALUES ({places})', rows[0])  # nosec B608 - our columns
+            cursor.execute(one, rows[0])
         elif rows:
             with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:  # nosec B608 - our columns
                 for row in rows:
                     copy.write_row(row)
+
+
+@cache
+def _adding(model: type[models.Model], columns: tuple[str, ...]) -> tuple[str, str, str]:
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    names, table = ", ".join(f'"{by_name[name].column}"' for name in columns), model._meta.db_table
+    places = ", ".join(["%s"] * len(columns))
+    return names, table, f'INSERT INTO "{table}" ({names}) VALUES ({places})'  # nosec B608 - our columns
 
 
 def keys_for(model: type[models.Model], count: int) -> list[int]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from transfers.models import Clock, TransferCase, rows
-from transfers.models.guards import stored, write_changes, write_new
+from transfers.models.guards import write_changes, write_rows
 from transfers.policies import pinned_policy
 from transfers.rules.clockwork import Tally
 from transfers.rules.ladder import plan
@@ -90,8 +90,7 @@ class Held:
     def write(self) -> None:
         """Write what changed, and what is new: a clock that was stopped makes room for the next of its kind."""
         write_changes((clock, _COLUMNS) for clock in self._changed.values())
-        fields = [field for field in Clock._meta.concrete_fields if not field.primary_key]
-        write_new(Clock, [field.attname for field in fields], (stored(clock, fields) for clock in self._new))
+        write_rows(Clock, self._new)
         self._changed, self._new = {}, []
 
     def _of(self, case: TransferCase) -> dict[str, Clock]:
