@@ -213,6 +213,7 @@ CELERY_BEAT_SCHEDULE = {
     "drain": {"task": "notifications.tasks.drain", "schedule": 10.0, "options": {"expires": 9}},
     "papers": {"task": "transfers.tasks.papers", "schedule": 30.0, "options": {"expires": 28}},
     "bank": {"task": "transfers.tasks.bank", "schedule": 300.0, "options": {"expires": 280}},
+    "bulk": {"task": "transfers.tasks.bulk", "schedule": 60.0, "options": {"expires": 55}},
     "recompute": {"task": "transfers.tasks.recompute", "schedule": 600.0, "options": {"expires": 550}},
     "digests": {"task": "transfers.tasks.digests", "schedule": 1800.0, "options": {"expires": 1700}},
     "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},

@@ -15,6 +15,7 @@ from transfers.models.bank import (
     Settlement,
     StatementLine,
 )
+from transfers.models.bulk import ApplicationFile, ApplicationLine, BulkItem, BulkStep
 from transfers.models.calendar import CalendarEdition, CalendarNotice
 from transfers.models.case import TransferCase
 from transfers.models.clock import Alarm, Clock
@@ -31,10 +32,14 @@ __all__ = [
     "Agency",
     "Alarm",
     "Allocation",
+    "ApplicationFile",
+    "ApplicationLine",
     "Area",
     "Attachment",
     "BankAccount",
     "BankFile",
+    "BulkItem",
+    "BulkStep",
     "CalendarEdition",
     "CalendarNotice",
     "CaseEvent",

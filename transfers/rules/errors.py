@@ -426,6 +426,32 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "该笔清算现为“{state}”，不再等待复核。",
         "This settlement is “{state_en}”; it no longer waits for review.",
     ),
+    "J-OWN-AREA": (
+        403,
+        "转出地或转入地须为您所在机构的统筹区。",
+        "The outbound or the inbound area must be your own.",
+    ),
+    "J-LINE-FAILED": (
+        500,
+        "这一行未能受理，请在窗口单独录入；如仍不成功，请联系管理人员。",
+        "This line could not be filed. File it by itself at the window; if that fails too, tell the administrators.",
+    ),
+    "J-STEP-FAILED": (
+        500,
+        "这一步未能办理，请在业务页单独办理；如仍不成功，请联系管理人员。",
+        "This step could not be taken. Take it on the case's own page; if that fails too, tell the administrators.",
+    ),
+    "J-BULK-EMPTY": (400, "请先选择业务。", "Choose cases first."),
+    "J-BULK-SIZE": (
+        400,
+        "一次最多办理{limit}件，请缩小筛选范围。",
+        "At most {limit} cases at once: narrow the filter.",
+    ),
+    "J-BULK-STEP": (
+        409,
+        "所选业务都不能批量办理这一步。",
+        "None of the chosen cases can take this step in bulk.",
+    ),
     "J-NONE-MATCHED": (
         409,
         "本业务没有已匹配的到账，没有可以撤销的匹配。",
