@@ -11,13 +11,13 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.crypto import seal_value
@@ -35,6 +35,7 @@ __all__ = [
     "drain",
     "oldest_unsent_age",
     "post",
+    "post_many",
     "purge_secrets",
     "replay",
 ]
@@ -71,11 +72,14 @@ class Draft:
     not_after: datetime | None = None
 
 
+_COLUMNS = (
+    "key, created_at, channel, template, language, recipient_id, address, subject_ref, context, secret, digest_key, "
+    "dedupe_key, status, due_at, not_after, next_attempt_at, sent_at, attempts, leased_by, last_error_code, last_error"
+)
+
 # The contexts go in binary: as text, an array would escape each quotation mark of each of them.
 _POST = """
-INSERT INTO notifications_letter (
-    key, created_at, channel, template, language, recipient_id, address, subject_ref, context, secret, digest_key,
-    dedupe_key, status, due_at, not_after, next_attempt_at, sent_at, attempts, leased_by, last_error_code, last_error)
+INSERT INTO notifications_letter (__COLUMNS__)
 SELECT d.key, %s, d.channel, d.template, d.language, d.recipient_id, d.address, d.subject_ref, d.context::jsonb,
     d.secret, d.digest_key, d.dedupe_key, CASE d.channel WHEN 'inbox' THEN 'sent' ELSE 'pending' END, d.due_at,
     d.not_after, d.due_at, CASE d.channel WHEN 'inbox' THEN d.due_at END, 0, '', '', ''
@@ -85,7 +89,8 @@ FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::by
     digest_key, dedupe_key, due_at, not_after)
 ON CONFLICT (dedupe_key) DO NOTHING
 RETURNING id
-"""
+""".replace("__COLUMNS__", _COLUMNS)  # nosec B608
+_COPY = f"COPY notifications_letter ({_COLUMNS}) FROM STDIN"
 
 
 def _object(values: Mapping[str, Any] | None, what: str) -> str:
@@ -105,7 +110,39 @@ def _written(values: Mapping[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
-def _row(draft: Draft, now: datetime) -> tuple[Any, ...]:
+_Row = tuple[Any, ...]
+
+
+class _Desk:
+    """Makes rows of one lot of drafts. What several of them share is written or sealed once."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._contexts: dict[int, tuple[Mapping[str, Any], str]] = {}
+        self._sealed: dict[tuple[int, str], bytes] = {}
+
+    def context(self, draft: Draft) -> str:
+        """Letters of one thing by several channels have the very same context."""
+        known = self._contexts.get(id(draft.context))
+        if known is None or known[0] is not draft.context:
+            known = self._contexts[id(draft.context)] = draft.context, _object(draft.context, "context")
+        return known[1]
+
+    def address(self, draft: Draft) -> bytes:
+        """Whose address it is stands beside it in the row, so that two letters of one user may look alike."""
+        address = draft.address.strip()
+        if draft.recipient_id is None:
+            return seal_value(address, context=ADDRESS_CONTEXT)
+        whose = (draft.recipient_id, address)
+        if whose not in self._sealed:
+            self._sealed[whose] = seal_value(address, context=ADDRESS_CONTEXT)
+        return self._sealed[whose]
+
+    def rows(self, drafts: Iterable[Draft]) -> Iterator[_Row]:
+        return (_row(draft, self) for draft in drafts)
+
+
+def _row(draft: Draft, desk: _Desk) -> _Row:
     """One draft as the columns of `_POST`. Raises `DraftError`."""
     if draft.channel not in _CHANNELS:
         raise DraftError(f"there is no channel {draft.channel!r}")
@@ -127,16 +164,16 @@ def _row(draft: Draft, now: datetime) -> tuple[Any, ...]:
             raise DraftError(f"{name} has at most {longest} characters")
     if draft.dedupe_key is not None and not 1 <= len(draft.dedupe_key) <= 200:
         raise DraftError("dedupe_key has 1 to 200 characters")
-    due = now if inbox or draft.not_before is None else max(now, draft.not_before)
+    due = desk.now if inbox or draft.not_before is None else max(desk.now, draft.not_before)
     return (
         uuid.uuid4(),
         draft.channel,
         draft.template,
         draft.language,
         draft.recipient_id,
-        seal_value("" if inbox else draft.address.strip(), context=ADDRESS_CONTEXT),
+        b"" if inbox else desk.address(draft),
         clean(draft.subject_ref),
-        _object(draft.context, "context"),
+        desk.context(draft),
         seal_value(_object(draft.secret, "secret"), context=SECRET_CONTEXT) if draft.secret else None,
         clean(draft.digest_key) if draft.channel in _DIGESTIBLE else "",
         draft.dedupe_key if draft.dedupe_key is None else clean(draft.dedupe_key),
@@ -155,13 +192,51 @@ def post(drafts: Sequence[Draft], *, now: datetime) -> list[int]:
         raise NotInTransaction("post letters in the transaction of what they tell")
     if not drafts:
         return []
-    rows = [_row(draft, now) for draft in drafts]
+    rows = list(_Desk(now).rows(drafts))
     with connection.cursor() as cursor:
         cursor.execute(_POST, [now, *(list(column) for column in zip(*rows, strict=True))])
         ids = [row[0] for row in cursor.fetchall()]
-    if any(draft.channel != Letter.Channel.INBOX and row[-2] <= now for draft, row in zip(drafts, rows, strict=True)):
-        transaction.on_commit(waking.nudge)
+    _wake(drafts, now)
     return ids
+
+
+def post_many(drafts: Sequence[Draft], *, now: datetime) -> None:
+    """The same for a great many of which hardly any is there already: the database takes them in while they are
+    written, by COPY. Raises as `post` does.
+    """
+    if not connection.in_atomic_block:
+        raise NotInTransaction("post letters in the transaction of what they tell")
+    if not drafts:
+        return
+    try:
+        with (
+            transaction.atomic(),
+            connection.cursor() as cursor,
+            connection.wrap_database_errors,
+            cursor.copy(_COPY) as copy,
+        ):
+            for row in _Desk(now).rows(drafts):
+                key, channel, *told, due, not_after = row
+                inbox = channel == Letter.Channel.INBOX
+                copy.write_row(
+                    (
+                        *(key, now, channel, *told, "sent" if inbox else "pending", due, not_after, due),
+                        *(due if inbox else None, 0, "", "", ""),
+                    )
+                )
+    except IntegrityError:  # COPY cannot leave out a letter that is there already
+        post(drafts, now=now)
+    else:
+        _wake(drafts, now)
+
+
+def _wake(drafts: Iterable[Draft], now: datetime) -> None:
+    """Ask for a drain when one of them can go at once."""
+    if any(
+        draft.channel != Letter.Channel.INBOX and (draft.not_before is None or draft.not_before <= now)
+        for draft in drafts
+    ):
+        transaction.on_commit(waking.nudge)
 
 
 # --- the dead, and what is kept -----------------------------------------------------------------

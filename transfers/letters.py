@@ -279,7 +279,7 @@ def to_staff(
 def _context(case: TransferCase, extra: Mapping[str, Any], language: str) -> dict[str, Any]:
     """What every letter about a case may say, and what this one says beside it."""
     say = said_in(language)
-    known = {name: say(words) if hasattr(words, "zh") else words for name, words in extra.items()}
+    known: dict[str, Any] = {name: say(words) if hasattr(words, "zh") else words for name, words in extra.items()}
     return case_context(case, say, due_on=known.get("due_on"), provisional=known.get("provisional")) | known
 
 

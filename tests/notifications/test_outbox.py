@@ -21,8 +21,9 @@ pytestmark = pytest.mark.django_db
 # --- writing ---
 @pytest.mark.django_db(transaction=True)
 def test_only_inside_a_transaction() -> None:
-    with pytest.raises(NotInTransaction):
-        outbox.post([draft()], now=NOW)
+    for write in (outbox.post, outbox.post_many):
+        with pytest.raises(NotInTransaction):
+            write([draft()], now=NOW)
     assert len(posted()) == 1
 
 
@@ -46,6 +47,44 @@ def test_many_letters_are_one_statement(django_assert_num_queries) -> None:
         ids = outbox.post([draft(context={"n": n}) for n in range(50)], now=NOW)
     assert len(ids) == 50
     assert [letter(i).context["n"] for i in (ids[0], ids[49])] == [0, 49]
+
+
+def stored_as(drafts, write) -> list[dict]:
+    """The rows that these drafts become, without what is different each time."""
+    write(drafts, now=NOW)
+    rows = list(Letter.objects.order_by("id").values())
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM notifications_letter")
+    return [{name: value for name, value in row.items() if name not in ("id", "key")} for row in rows]
+
+
+def test_many_by_copy_become_the_same_rows() -> None:
+    reader = User.objects.create(username="reader", email="reader@example.com")
+    context = {"n": 1, "said": '引号"与\\反斜线\t制表'}
+    drafts = [
+        draft(channel="inbox", recipient_id=reader.pk, address="", secret=None, context=context, dedupe_key="a:inbox"),
+        draft(recipient_id=reader.pk, context=context, dedupe_key="a:email", digest_key=f"user:{reader.pk}"),
+        draft(not_before=NOW + timedelta(hours=1), not_after=NOW + timedelta(hours=2), subject_ref="N"),
+        draft(not_before=NOW - timedelta(hours=1), dedupe_key=None),
+    ]
+    assert stored_as(drafts, outbox.post_many) == stored_as(drafts, outbox.post)
+
+
+def test_many_by_copy_leave_out_what_is_there(nudges) -> None:
+    posted(draft(dedupe_key="once", context={"n": 1}))
+    again = [draft(dedupe_key="once", context={"n": 2}), *(draft(dedupe_key=f"k{n}", context={"n": n}) for n in (3, 4))]
+    with transaction.atomic():
+        outbox.post_many([*again, again[1]], now=NOW)
+    assert sorted(row.context["n"] for row in Letter.objects.all()) == [1, 3, 4]
+
+
+def test_many_by_copy_need_sound_drafts() -> None:
+    with pytest.raises(DraftError):
+        outbox.post_many([draft(), draft(channel="pigeon")], now=NOW)
+    assert not Letter.objects.exists()
+    outbox.post_many([], now=NOW)
+    outbox.post_many([draft()], now=NOW)
+    assert Letter.objects.count() == 1
 
 
 def test_neither_address_nor_secret_can_be_read_in_the_table() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Protocol
 
 from django.utils.functional import Promise, lazystr
 from django.utils.translation import get_language
+
+_CHINESE, _ENGLISH = attrgetter("zh"), attrgetter("en")
 
 
 class Bilingual(Protocol):
@@ -19,7 +23,12 @@ class Bilingual(Protocol):
 
 def said(words: Bilingual) -> str:
     """The wording in the active language; Chinese unless English is asked for."""
-    return words.en if (get_language() or "zh").startswith("en") else words.zh
+    return said_in(get_language())(words)
+
+
+def said_in(language: str | None) -> Callable[[Bilingual], str]:
+    """What gives the wording in one language, for much that is said in it: asking which one is active takes longer."""
+    return _ENGLISH if (language or "zh").startswith("en") else _CHINESE
 
 
 def said_later(words: Bilingual) -> Promise:

@@ -8,18 +8,20 @@ a clock fire in their order; the letters wait for the acting area's working hour
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection, transaction
+from psycopg.types.json import Jsonb
 
 from accounts.models import User
 from notifications import outbox
 from notifications.outbox import Draft
 from transfers import letters
 from transfers.models import MOVES, Alarm, CaseEvent, Clock, TransferCase
+from transfers.models.guards import write_new
+from transfers.models.rows import read_some
 from transfers.places import agency_of, furnish, lineage
 from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role
@@ -27,8 +29,9 @@ from transfers.sla.calendars import calendar_for
 from transfers.sla.clocks import policy_for
 
 log = structlog.get_logger(__name__)
-BATCH = 500
+BATCH = 2000
 POISON_PAUSE = timedelta(hours=1)
+_NOTHING = Jsonb([])
 UNCLAIMED = frozenset(source for declared in MOVES.values() if declared.move.claims for source in declared.sources)
 # Audience of a rung -> how many levels above the acting agency, and which roles there.
 ABOVE = {
@@ -62,9 +65,30 @@ class Fired:
 @dataclass(frozen=True, slots=True)
 class _Due:
     clock: Clock
+    case: TransferCase
     rung: Rung
     planned_at: datetime
     not_before: datetime
+
+
+# What a sweep reads of its clocks and of their cases; where a person is told, their addresses come with one more.
+_CLOCK = (
+    *("id", "case_id", "kind", "side", "area_id", "agency_id", "generation", "policy_id"),
+    *("due_on", "provisional", "plan", "done"),
+)
+_CASE = (
+    *("id", "number", "name", "language", "channel", "state", "acts", "owner_id"),
+    *("outbound_area_id", "inbound_area_id", "outbound_agency_id", "inbound_agency_id"),
+    *("outbound_policy_id", "inbound_policy_id", "failures"),
+    *("supplement_reason", "supplement_note", "return_reason", "return_note", "end_reason"),
+)
+_ALARM = ("clock_id", "case_id", "generation", "rung", "planned_at", "fired_at")
+_EVENT = (
+    *("case_id", "at", "kind", "name", "actor_kind", "actor_name", "side", "agency_id"),
+    *("from_state", "to_state", "from_money", "to_money", "reason", "note", "clocks", "data"),
+)
+# With the key left alone, an alarm that somebody else writes for one of these clocks waits for nobody.
+_NEXT = "WHERE t.next_at <= %s ORDER BY t.next_at, t.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"
 
 
 def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
@@ -80,18 +104,17 @@ def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
 @transaction.atomic
 def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
     """One claimed batch. Re-reads under the lock with the same predicate, so a clock stopped meanwhile is left out."""
-    clocks = list(
-        Clock.objects.select_for_update(skip_locked=True).filter(next_at__lte=now).order_by("next_at", "id")[:batch]
-    )
+    clocks = read_some(Clock, _CLOCK, _NEXT, [now, batch])
     if not clocks:
         return Fired()
     _fetch_cases(clocks)
+    ladders = _Ladders(now)
     due: list[_Due] = []
     skipped = failed = 0
     for clock in clocks:
         done = clock.done
         try:
-            reached, passed = _reached(clock, now)
+            reached, passed = _reached(clock, ladders)
         except Exception:  # one clock that cannot be read must not hold up the others
             log.exception("alarm_plan_unreadable", clock_id=clock.pk)
             clock.done, clock.next_at, failed = done, now + POISON_PAUSE, failed + 1
@@ -99,38 +122,19 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
         due += reached
         skipped += passed
     fired = _claim(due, now)
-    audience = _audience([item.clock for item in fired])
-    drafts = [draft for item in fired for draft in _letters(item, audience)]
-    CaseEvent.objects.bulk_create(
-        CaseEvent(
-            case_id=item.clock.case_id,
-            at=now,
-            kind="alarm",
-            name=item.rung.code,
-            actor_kind="system",
-            side=item.clock.side,
-            agency_id=item.clock.agency_id,
-            data={
-                "clock": item.clock.kind,
-                "planned_at": item.planned_at.isoformat(),
-                "to": list(item.rung.to),
-                "zh": item.rung.zh,
-                "en": item.rung.en,
-            },
-        )
-        for item in fired
-    )
-    outbox.post(drafts, now=now)
+    _record(fired, now)
+    outbox.post_many(_letters(fired), now=now)
     _move_on(clocks)
     return Fired(clocks=len(clocks), alarms=len(fired), skipped=skipped, failed=failed)
 
 
 def _fetch_cases(clocks: list[Clock]) -> None:
-    """Attach the cases, with their owners and places: one statement, and none at all when nothing is due."""
-    ids = {clock.case_id for clock in clocks}
-    cases = {case.pk: furnish(case) for case in TransferCase.objects.select_related("owner").filter(pk__in=ids)}
+    """Attach the cases, with their places: one statement, and none at all when nothing is due."""
+    ids = list({clock.case_id for clock in clocks})
+    cases = {case.pk: furnish(case) for case in read_some(TransferCase, _CASE, "WHERE t.id = ANY(%s)", [ids])}
+    attach = Clock._meta.get_field("case").set_cached_value
     for clock in clocks:
-        clock.case = cases[clock.case_id]
+        attach(clock, cases[clock.case_id])
 
 
 def _move_on(clocks: list[Clock]) -> None:
@@ -143,78 +147,147 @@ def _move_on(clocks: list[Clock]) -> None:
         )
 
 
-def _letters(item: _Due, audience: dict[tuple[str, Role], list[User]]) -> list[Draft]:
-    """The letters of one rung; they wait for the acting area's working hours."""
-    return letters.for_alarm(
-        item.clock.case,
-        item.clock,
-        item.rung,
-        _users(item, audience),
-        tell_person="person" in item.rung.to,
-        not_before=item.not_before,
-    )
+class _Ladders:
+    """The rungs of clocks, and when their areas next work: found once for all clocks of a batch that are alike."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._known: dict[tuple[int, str, str], tuple[dict[str, Rung], datetime]] = {}
+
+    def of(self, clock: Clock) -> tuple[dict[str, Rung], datetime]:
+        """By code, and the first moment in which people of the acting area may be told."""
+        if clock.policy_id is None:  # that of its own case
+            return self._found(clock)
+        alike = (clock.policy_id, clock.kind, clock.area_id)
+        if alike not in self._known:
+            self._known[alike] = self._found(clock)
+        return self._known[alike]
+
+    def _found(self, clock: Clock) -> tuple[dict[str, Rung], datetime]:
+        policy = policy_for(clock)
+        moment = calendar_for(clock.area_id).next_working_moment(self.now, policy.opens_at, policy.closes_at)
+        return {rung.code: rung for rung in policy.rungs(clock.kind)}, moment
 
 
-def _reached(clock: Clock, now: datetime) -> tuple[list[_Due], int]:
+def _reached(clock: Clock, ladders: _Ladders) -> tuple[list[_Due], int]:
     """The rungs of one clock whose instant has come, in order; the clock is moved on past them."""
-    policy = policy_for(clock)
-    rungs = {rung.code: rung for rung in policy.rungs(clock.kind)}
-    not_before = calendar_for(clock.area_id).next_working_moment(now, policy.opens_at, policy.closes_at)
-    reached, passed = [], 0
+    rungs, not_before = ladders.of(clock)
+    case, reached, passed = clock.case, [], 0
+    clock.next_at = None
     while clock.done < len(clock.plan):
         entry = clock.plan[clock.done]
         at = datetime.fromisoformat(entry["at"])
-        if at > now:
+        if at > ladders.now:
+            clock.next_at = at
             break
         clock.done += 1
         rung = rungs.get(entry["code"])
-        if rung is None or (rung.when == "unclaimed" and clock.case.state not in UNCLAIMED):
+        if rung is None or (rung.when == "unclaimed" and case.state not in UNCLAIMED):
             passed += 1
         else:
-            reached.append(_Due(clock, rung, at, not_before))
-    clock.next_at = datetime.fromisoformat(clock.plan[clock.done]["at"]) if clock.done < len(clock.plan) else None
+            reached.append(_Due(clock, case, rung, at, not_before))
     return reached, passed
 
 
 def _claim(due: list[_Due], now: datetime) -> list[_Due]:
     """Write the alarm rows; only those that were not there already have been fired by us."""
-    before = set(
-        Alarm.objects.filter(clock__in={item.clock.pk for item in due}).values_list("clock_id", "generation", "rung")
-    )
-    fresh = [item for item in due if (item.clock.pk, item.clock.generation, item.rung.code) not in before]
-    Alarm.objects.bulk_create(
-        Alarm(
-            clock=item.clock,
-            case_id=item.clock.case_id,
-            generation=item.clock.generation,
-            rung=item.rung.code,
-            planned_at=item.planned_at,
-            fired_at=now,
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT clock_id, generation, rung FROM transfers_alarm WHERE clock_id = ANY(%s)",
+            [list({item.clock.pk for item in due})],
         )
-        for item in fresh
+        before = set(cursor.fetchall())
+    fresh = [item for item in due if (item.clock.pk, item.clock.generation, item.rung.code) not in before]
+    write_new(
+        Alarm,
+        _ALARM,
+        [(item.clock.pk, item.case.pk, item.clock.generation, item.rung.code, item.planned_at, now) for item in fresh],
     )
     return fresh
 
 
-def _audience(clocks: Iterable[Clock]) -> dict[tuple[str, Role], list[User]]:
-    """(area code, role) -> users, for the acting areas and everything above them; one statement."""
-    codes = {code for clock in clocks for code in lineage(clock.area_id)}
-    found: dict[tuple[str, Role], list[User]] = defaultdict(list)
-    areas = {agency.pk: code for code in codes if (agency := agency_of(code)) is not None}
-    for agency_id, role, user in letters.members(areas, (Role.SUPERVISOR, Role.HEAD)):
-        found[areas[agency_id], role].append(user)
-    return found
+def _record(fired: list[_Due], now: datetime) -> None:
+    """One event of its case for each rung."""
+    told: dict[tuple[str, str, datetime], Jsonb] = {}
+    rows = []
+    for item in fired:
+        clock, rung = item.clock, item.rung
+        alike = (clock.kind, rung.code, item.planned_at)
+        if alike not in told:
+            told[alike] = Jsonb(
+                {
+                    "clock": clock.kind,
+                    "planned_at": item.planned_at.isoformat(),
+                    "to": list(rung.to),
+                    "zh": rung.zh,
+                    "en": rung.en,
+                }
+            )
+        rows.append(
+            (
+                *(item.case.pk, now, "alarm", rung.code, "system", "", clock.side, clock.agency_id),
+                *("", "", "", "", "", "", _NOTHING, told[alike]),
+            )
+        )
+    write_new(CaseEvent, _EVENT, rows)
 
 
-def _users(item: _Due, audience: dict[tuple[str, Role], list[User]]) -> list[User]:
-    """Who hears this rung. Where a rung names the owner and nobody owns the case, the team lead hears it."""
-    chain = list(reversed(lineage(item.clock.area_id)))
-    users: list[User] = []
-    for who in item.rung.to:
-        if who == "owner" and item.clock.case.owner is not None:
-            users.append(item.clock.case.owner)
-            continue
-        levels, roles = ABOVE.get("lead" if who == "owner" else who, (0, ()))
-        if levels < len(chain):
-            users += [user for role in roles for user in audience.get((chain[levels], role), [])]
-    return users
+def _letters(fired: list[_Due]) -> list[Draft]:
+    """The letters of these rungs; they wait for the acting area's working hours."""
+    audience = _Audience(fired)
+    _fetch_addresses([item.case for item in fired if "person" in item.rung.to])
+    return [
+        draft
+        for item in fired
+        for draft in letters.for_alarm(
+            item.case,
+            item.clock,
+            item.rung,
+            audience.of(item),
+            tell_person="person" in item.rung.to,
+            not_before=item.not_before,
+        )
+    ]
+
+
+def _fetch_addresses(cases: list[TransferCase]) -> None:
+    """Attach the addresses of those persons who are told something."""
+    if not cases:
+        return
+    found = TransferCase.objects.filter(pk__in={case.pk for case in cases}).values_list("pk", "phone", "email")
+    addresses = {pk: (phone, email) for pk, phone, email in found}
+    for case in cases:
+        case.phone, case.email = addresses[case.pk]
+
+
+class _Audience:
+    """Who hears the rungs of a batch: two statements for all of them."""
+
+    def __init__(self, fired: list[_Due]) -> None:
+        codes = {code for area in {item.clock.area_id for item in fired} for code in lineage(area)}
+        areas = {agency.pk: code for code in codes if (agency := agency_of(code)) is not None}
+        self._holders: dict[tuple[str, Role], list[User]] = defaultdict(list)
+        for agency_id, role, user in letters.members(areas, (Role.SUPERVISOR, Role.HEAD)):
+            self._holders[areas[agency_id], role].append(user)
+        owners = {item.case.owner_id for item in fired if "owner" in item.rung.to}
+        self._owners = User.objects.only("username", "display_name", "email", "language").in_bulk(owners - {None})
+        self._known: dict[tuple[str, tuple[str, ...]], list[User]] = {}
+
+    def of(self, item: _Due) -> list[User]:
+        """Where a rung names the owner and nobody owns the case, the team lead hears it."""
+        owner = self._owners.get(item.case.owner_id)
+        to = item.rung.to
+        if owner is None or "owner" not in to:
+            return self._above(item.clock.area_id, to)
+        return [owner, *self._above(item.clock.area_id, tuple(who for who in to if who != "owner"))]
+
+    def _above(self, area: str, to: tuple[str, ...]) -> list[User]:
+        if (area, to) not in self._known:
+            chain = list(reversed(lineage(area)))
+            users: list[User] = []
+            for who in to:
+                levels, roles = ABOVE.get("lead" if who == "owner" else who, (0, ()))
+                if levels < len(chain):
+                    users += [user for role in roles for user in self._holders.get((chain[levels], role), [])]
+            self._known[area, to] = users
+        return self._known[area, to]
