@@ -38,6 +38,7 @@ HELP = """\
   ./dev check               format, lint, types, floors, security, migrations, translations, deployment
   ./dev demo                drive two cases through the real surfaces and print what happened
   ./dev bench [NAME …]      measure beside the limit and the peers
+  ./dev faults              break what can break, and count what is lost or doubled
 
 Settings, from the environment (all of them: config/settings.py):
   PORT=8000                 where ./dev run serves, on 127.0.0.1
@@ -56,6 +57,7 @@ def main(arguments: list[str]) -> int:
         "check": check,
         "demo": demo,
         "bench": bench,
+        "faults": faults,
     }
     if word in {"help", "-h", "--help"} or (
         word in commands and word in {"run", "check"} and {"-h", "--help"} & set(rest)
@@ -368,6 +370,16 @@ def bench(arguments: list[str]) -> int:
         env = env | {"DEBUG": "false", "HTTPS": "false", "LOG_LEVEL": "WARNING"}
         prepare(guard, python, env, "--no-demo")
         return foreground(guard, django(python, "bench", *arguments), env)
+
+
+def faults(arguments: list[str]) -> int:
+    """Break things on servers that the command starts and ends by itself, whatever the person's own are."""
+    python = virtualenv.ensure("base", "embedded", "test")
+    guard = Guard()
+    try:
+        return foreground(guard, [python, "-m", "faults", *arguments], os.environ)
+    finally:
+        guard.close()
 
 
 def check(_arguments: list[str]) -> int:

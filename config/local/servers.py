@@ -153,12 +153,12 @@ class Postgres:
         return f"postgres://jiexu:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Make the cluster if it is new, and start it; `ready` waits for it."""
+        """Make the cluster if it is new, and start it, again where it was; `ready` waits for it."""
         self._choose_user()
         self._evict()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        self.port = free_port()
+        self.port = self.port or free_port()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -356,9 +356,9 @@ class Valkey:
         return f"redis://:{quote(self.password, safe='')}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server; `ready` waits for it."""
+        """Start the server, again where it was; `ready` waits for it."""
         self.data.mkdir(mode=0o700, exist_ok=True)
-        self.port = free_port()
+        self.port = self.port or free_port()
         settings = {
             "bind": "127.0.0.1",
             "port": str(self.port),

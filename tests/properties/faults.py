@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from unittest.mock import patch
 
-import psycopg
 from django.db import connection
 
+from faults.points import heard
 from transfers import memory
 
-_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|COPY|WITH\b.*\b(INSERT|UPDATE|DELETE)\b)", re.DOTALL)
 # Brought by files; the actions that end here never write them.
 _REFERENCE = ["transfers_area", "transfers_agency", "transfers_calendarnotice"]
 _TABLES = """
@@ -33,26 +29,17 @@ def crash_at(write: int | None) -> Iterator[None]:
     if write is None:
         yield
         return
-    left, copy = write, psycopg.Cursor.copy
+    left = write
 
-    def count(sql: Any) -> None:
+    def count(what: str) -> None:
         nonlocal left
-        text = sql if isinstance(sql, str) else sql.as_string(connection.connection)
-        if _WRITES.match(text):
+        if what == "write":
             left -= 1
             if not left:
                 raise Crash
 
-    def executing(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-        count(sql)
-        return execute(sql, params, many, context)
-
-    def copying(cursor: Any, sql: Any, *rest: Any, **more: Any) -> Any:  # which goes past Django
-        count(sql)
-        return copy(cursor, sql, *rest, **more)
-
     try:
-        with connection.execute_wrapper(executing), patch.object(psycopg.Cursor, "copy", copying):
+        with heard(count):
             yield
     except Crash:
         memory.forget()  # it is gone with the process
