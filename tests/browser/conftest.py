@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from django.test.testcases import QuietWSGIRequestHandler
 from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
 from tests.browser.desk import Desk
-from tests.world import MONDAY, PASSWORD
+from tests.world import MONDAY
 
-ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
+PICTURES = os.environ.get("JIEXU_PICTURES", "")  # the folder they go to
 expect.set_options(timeout=20_000)  # how long a page may take on a busy machine
 DESKTOP = {"width": 1280, "height": 800}
 
@@ -40,7 +43,10 @@ def _on_a_monday(time_machine) -> None:
 
 @pytest.fixture
 def window(browser: Browser, live_server, world) -> Iterator[Callable[..., Desk]]:
-    """Open a browser window of its own for somebody: own cookies, watched. `window(user)` signs in at once."""
+    """Open a browser window of its own for somebody: own cookies, watched. `window(user)` is signed in, at home.
+
+    That signing in by typing works is proved in test_keyboard.py and test_access.py.
+    """
     watch, contexts = chromium.Watch(), []
 
     def open_window(user=None, **options) -> Desk:
@@ -52,7 +58,11 @@ def window(browser: Browser, live_server, world) -> Iterator[Callable[..., Desk]
         contexts.append(context)
         desk = Desk(context.new_page(), watch)
         if user is not None:
-            desk.sign_in(user.username, PASSWORD)
+            client = Client()
+            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            name = settings.SESSION_COOKIE_NAME
+            context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+            desk.go_home()
         return desk
 
     yield open_window
@@ -63,10 +73,13 @@ def window(browser: Browser, live_server, world) -> Iterator[Callable[..., Desk]
 
 @pytest.fixture(scope="session")
 def album() -> Callable[[Desk, str], None]:
-    """Keep a picture of the whole page; CI keeps the folder."""
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    """Keep a picture of the whole page, where JIEXU_PICTURES names a folder: each costs more than the page itself."""
+    folder = Path(PICTURES)
+    if PICTURES:
+        folder.mkdir(parents=True, exist_ok=True)
 
     def keep(desk: Desk, name: str) -> None:
-        desk.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+        if PICTURES:
+            desk.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return keep

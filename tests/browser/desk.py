@@ -22,7 +22,11 @@ class Desk:
         self.page.get_by_label("用户名").fill(username)
         self.page.get_by_label("密码").fill(password)
         self.page.get_by_test_id("sign-in").click()
-        expect(self.page.get_by_role("heading", level=1)).to_contain_text("您好")
+        expect(self.title).to_contain_text("您好")
+
+    def go_home(self) -> None:
+        self.page.goto("/console/")
+        expect(self.title).to_contain_text("您好")
 
     def open_case(self, number: str) -> None:
         """Search for the number, which opens the case."""
