@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from transfers.access import find_case, sees, visible_cases
-from transfers.admin import applying, casepage, issued, national, papers, reassigning, steps, worklist
+from transfers.admin import applying, casepage, filing, issued, many, national, papers, reassigning, steps, worklist
 from transfers.admin.pages import actor_of
 from transfers.models import TransferCase
 
@@ -30,7 +30,12 @@ class CaseAdmin(ModelAdmin):
             path("", view(self.changelist_view), name=name("changelist")),
             path("export/", view(require_POST(worklist.export)), name=name("export")),
             path("reassign/", view(require_POST(reassigning.reassign_view)), name=name("reassign")),
+            path("bulk/", view(require_POST(many.choose_view)), name=name("many")),
+            path("bulk/<int:pk>/", view(many.step_view), name=name("many_step")),
             path("apply/", view(applying.apply_view), name=name("apply")),
+            path("files/", view(filing.files_view), name=name("filing")),
+            path("files/<int:pk>/", view(filing.file_view), name=name("filing_file")),
+            path("files/<int:pk>/report/", view(require_POST(filing.report_view)), name=name("filing_report")),
             path("<int:pk>/change/", view(casepage.case_view), name=name("change")),
             path("<int:pk>/history/", view(self.to_history), name=name("history")),
             path("<int:pk>/step/<str:name>/", view(steps.step_view), name=name("step")),

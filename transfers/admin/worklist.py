@@ -22,8 +22,8 @@ from accounts.crypto import CryptoError, decrypt, encrypt
 from accounts.mask import mask_id
 from transfers.access import Actor, visible_cases
 from transfers.actions.disclosure import record_export
+from transfers.actions.many import bulk_moves
 from transfers.admin.pages import actor_of, missing, page
-from transfers.models import MOVES
 from transfers.models.labels import said
 from transfers.rules.parties import Named, Role
 from transfers.selectors import console
@@ -143,8 +143,9 @@ def worklist_view(request: HttpRequest) -> HttpResponse:
         "states": console.STATES,
         "sides": [] if actor.everything else list(SIDES.items()),
         "exported": EXPORTED,
-        # Whose rows can be ticked to be given to a colleague.
-        "movable": MOVES["reassign"].sources if actor.holds(Role.SUPERVISOR) else (),
+        # Rows are ticked for a step of many cases, or to be given to a colleague.
+        "steps_many": any(actor.holds(*declared.move.roles) for declared in bulk_moves()),
+        "reassigns": actor.holds(Role.SUPERVISOR),
     }
     return page(request, "worklist", context, title=_("Worklist"))
 

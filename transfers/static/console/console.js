@@ -70,7 +70,7 @@
 
   // One tick for all the rows of a page.
   document.querySelectorAll("[data-ticks]").forEach((all) => {
-    const ticks = () => [...all.form.querySelectorAll(`[name="${all.dataset.ticks}"]`)];
+    const ticks = () => [...all.form.elements].filter((one) => one.name === all.dataset.ticks);
     all.addEventListener("change", () => ticks().forEach((one) => { one.checked = all.checked; }));
   });
 
