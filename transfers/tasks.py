@@ -9,9 +9,8 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from transfers.access import SYSTEM, actor_for
-from transfers.actions import applications, many
+from transfers.actions import applications, filing, many
 from transfers.actions import digests as letters_that_sum_up
-from transfers.actions import filing
 from transfers.actions.measuring import measure_pairs
 from transfers.actions.papers import make_waiting
 from transfers.actions.reconciling import reconcile_nights
