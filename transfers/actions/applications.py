@@ -66,22 +66,22 @@ def look_at(
     The same file again, from the same person, gives what there is, however far that has come. J-NOT-YOURS for whoever
     sits at no window; J-FILE when it cannot be read as a whole.
     """
-    require_window(actor)
+    user = require_window(actor)
     now, tell = now or timezone.now(), tell or _silent
     _tidy(now)
     digest = hashlib.sha256(data).hexdigest()
-    mine = ApplicationFile.objects.filter(taken_by=actor.user_id, digest=digest)
+    mine = ApplicationFile.objects.filter(taken_by=user, digest=digest)
     if (known := mine.first()) is not None:
         return known
     rows = read_applications(data, name=name)
     tell("read", len(rows), len(rows))
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, actor.user_id])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user])
         if (known := mine.first()) is not None:
             return known
         file = ApplicationFile.objects.create(
-            name=name[-120:], digest=digest, count=len(rows), taken_by_id=actor.user_id, taken_at=now
+            name=name[-120:], digest=digest, count=len(rows), taken_by_id=user, taken_at=now
         )
         write_new(ApplicationLine, _COLUMNS, _judged(file.pk, rows, actor, now, tell))
         _mark(_TWICE, [file.pk])
@@ -113,9 +113,9 @@ def drop(actor: Actor, file: int) -> None:
     ApplicationFile.objects.filter(pk=file, taken_by=actor.user_id, confirmed_at=None).delete()
 
 
-def require_window(actor: Actor) -> None:
-    """J-NOT-YOURS for everybody who takes no applications in at a window."""
-    if not actor.holds(Role.OUT_HANDLER, Role.IN_HANDLER):
+def require_window(actor: Actor) -> int:
+    """Whose window it is; J-NOT-YOURS for everybody who takes no applications in at one."""
+    if actor.user_id is None or not actor.holds(Role.OUT_HANDLER, Role.IN_HANDLER):
         raise refusal(
             "J-NOT-YOURS",
             what="批量受理申请",
@@ -123,6 +123,7 @@ def require_window(actor: Actor) -> None:
             who="转出地或转入地经办人员",
             who_en="handlers of one of the two areas",
         )
+    return actor.user_id
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:

@@ -7,7 +7,7 @@ both areas' rules run on it as on any application, and the inbound registry must
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from transfers.access import Actor
 from transfers.actions import intake
 from transfers.actions.automatic import mode_between
-from transfers.actions.idempotency import Promise, digest_of
+from transfers.actions.idempotency import Filed, Promise, digest_of, keep_many, kept_of
 from transfers.models import Agency, Enrolment, Partner, TransferCase
 from transfers.places import same_province
 from transfers.policies import applying
@@ -42,12 +42,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An event that has been checked. Where no outbound area was named, that of `application` means nothing."""
+    """An event that has been checked. Where no outbound area was named, that of `application` means nothing.
+
+    `person`: the hash that finds them.
+    """
 
     key: str
     application: intake.CleanApplication
     outbound: Agency | None
     outbound_scheme: str
+    person: bytes
 
 
 def enrolled(event: Mapping[str, Any], actor: Actor, *, now: datetime) -> Outcome:
@@ -58,17 +62,80 @@ def enrolled(event: Mapping[str, Any], actor: Actor, *, now: datetime) -> Outcom
     content is `J-IDEMPOTENCY`, wrong fields are `J-INPUT`. Where no transfer starts, nothing is stored and the answer
     says why; the event may then be sent again.
     """
-    read = _read(event, now=now)
-    promise = Promise(actor.partner_id, Partner.ENROL, read.key, digest_of(event))
-    filed = promise.kept()
-    if filed is None:
-        found = _outbound(read, now)
+    (outcome,) = enrolled_many([event], actor, now=now)
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+def enrolled_many(events: Sequence[Mapping[str, Any]], actor: Actor, *, now: datetime) -> list[Outcome | Refusal]:
+    """`enrolled` for many events, in their order: read by line, looked up, taken in, decided and carried together.
+
+    An event whose id or person has come before in the same list is taken after that one, as it would be alone.
+    """
+    outcomes: dict[int, Outcome | Refusal] = {}
+    waiting: list[tuple[int, _Event, Promise]] = []
+    for n, event in enumerate(events):
+        try:
+            read = _read(event, now=now)
+        except Refusal as error:
+            outcomes[n] = error
+        else:
+            waiting.append((n, read, Promise(actor.partner_id, Partner.ENROL, read.key, digest_of(event))))
+    while waiting:
+        turn: list[tuple[int, _Event, Promise]] = []
+        later: list[tuple[int, _Event, Promise]] = []
+        seen: set[object] = set()
+        for one in waiting:
+            marks = {one[1].key, one[1].person}
+            (later if marks & seen else turn).append(one)
+            seen |= marks
+        outcomes |= _take(turn, actor, now)
+        waiting = later
+    return [outcomes[n] for n in range(len(events))]
+
+
+def _take(turn: Sequence[tuple[int, _Event, Promise]], actor: Actor, now: datetime) -> dict[int, Outcome | Refusal]:
+    """The outcomes of events of different ids and people."""
+    outcomes: dict[int, Outcome | Refusal] = {}
+    filed: dict[int, Filed] = {}
+    fresh = []
+    for one, kept in zip(turn, kept_of([promise for _n, _read, promise in turn]), strict=True):
+        if isinstance(kept, Refusal):
+            outcomes[one[0]] = kept
+        elif kept is not None:
+            filed[one[0]] = kept
+        else:
+            fresh.append(one)
+    starting = []
+    for one, found in zip(fresh, _outbound([read for _n, read, _promise in fresh], now), strict=True):
+        n, read, promise = one
         if isinstance(found, Answer):
-            return Outcome(found)
-        application = replace(read.application, outbound=found[0], outbound_scheme=found[1])
-        filed = promise.keep(lambda: intake.submit(application, actor, channel=Channel.AUTOMATIC, now=now), now=now)
-    case = intake.decide_if_due(filed.case, now=now)
-    return Outcome(Answer.KNOWN if filed.replayed else Answer.STARTED, case)
+            outcomes[n] = Outcome(found)
+        else:
+            starting.append((n, replace(read.application, outbound=found[0], outbound_scheme=found[1]), promise))
+    if starting:
+
+        def take_in(new: Sequence[int]) -> list[TransferCase]:
+            applications = [(starting[at][1], Channel.AUTOMATIC) for at in new]
+            return [_taken(one) for one in intake.submit_many(applications, actor, now=now)]
+
+        kept_now = keep_many([promise for _n, _application, promise in starting], take_in, now=now)
+        for (n, _application, _promise), answer in zip(starting, kept_now, strict=True):
+            if isinstance(answer, Refusal):
+                outcomes[n] = answer
+            else:
+                filed[n] = answer
+    decided = intake.decide_if_due_many([one.case for one in filed.values()], now=now)
+    for (n, was), case in zip(filed.items(), decided, strict=True):
+        outcomes[n] = Outcome(Answer.KNOWN if was.replayed else Answer.STARTED, case)
+    return outcomes
+
+
+def _taken(answer: TransferCase | Refusal) -> TransferCase:
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
 
 
 def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
@@ -106,6 +173,7 @@ def _read(event: Mapping[str, Any], *, now: datetime) -> _Event:
         application=application,
         outbound=application.outbound if named else None,
         outbound_scheme=application.outbound_scheme if event.get("outbound_scheme") is not None else "",
+        person=intake.person_hashes(application.identity_type, application.identity_number)[0],
     )
 
 
@@ -120,8 +188,27 @@ def _plausible(month: Any, now: datetime) -> bool:
     return number is not None and this - _MONTHS_BACK <= number <= this + _MONTHS_AHEAD
 
 
-def _outbound(read: _Event, now: datetime) -> Answer | tuple[Agency, str]:
-    """The outbound agency and scheme, named or found; or why no transfer starts."""
+def _outbound(reads: Sequence[_Event], now: datetime) -> list[Answer | tuple[Agency, str]]:
+    """Of each event the outbound agency and scheme, named or found; or why no transfer starts."""
+    if not reads:
+        return []
+    people = [read.person for read in reads]
+    under_way = TransferCase.objects.filter(
+        person__identity_hash__in=people, accepted_at__isnull=False, closed_at__isnull=True
+    )
+    busy = {bytes(found) for found in under_way.values_list("person__identity_hash", flat=True)}
+    # Our own tables; an area that keeps its own registry has to be named.
+    held: dict[bytes, list[tuple[str, str, str]]] = {}
+    rows = Enrolment.objects.filter(person__identity_hash__in=people, ended_by__isnull=True, retired=False)
+    for found, *row in rows.values_list("person__identity_hash", "area_id", "scheme", "status"):
+        held.setdefault(bytes(found), []).append((row[0], row[1], row[2]))
+    return [_outbound_of(read, held.get(read.person, []), now, busy=read.person in busy) for read in reads]
+
+
+def _outbound_of(
+    read: _Event, held: Sequence[tuple[str, str, str]], now: datetime, *, busy: bool
+) -> Answer | tuple[Agency, str]:
+    """`held`: area, scheme and status of each enrolment that we know of; `busy`: another transfer is under way."""
     today, inbound = local_date(now), read.application.inbound.area_id
     if applying(inbound, today).policy.in_province_mode != "automatic":
         return Answer.NOT_AUTOMATIC
@@ -130,20 +217,13 @@ def _outbound(read: _Event, now: datetime) -> Answer | tuple[Agency, str]:
         return Answer.OTHER_PROVINCE
     if named and mode_between(named, inbound, today) != "automatic":
         return Answer.NOT_AUTOMATIC
-    person, _tail = intake.person_hashes(read.application.identity_type, read.application.identity_number)
-    if TransferCase.objects.filter(
-        person__identity_hash=person, accepted_at__isnull=False, closed_at__isnull=True
-    ).exists():
+    if busy:
         return Answer.UNDER_WAY
-    # Our own tables; an area that keeps its own registry has to be named.
     found = {
         (area, scheme)
-        for area, scheme, status in Enrolment.objects.filter(
-            person__identity_hash=person, ended_by__isnull=True, retired=False
-        )
-        .exclude(area=inbound)
-        .values_list("area_id", "scheme", "status")
-        if (not named or area == named)
+        for area, scheme, status in held
+        if area != inbound
+        and (not named or area == named)
         and (not read.outbound_scheme or scheme == read.outbound_scheme)
         and mode_between(area, inbound, today) == "automatic"
         and status in applying(area, today).policy.suspended_status

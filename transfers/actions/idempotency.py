@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 
 from accounts.crypto import lookup_hash
 from transfers.access import partner_actor
 from transfers.actions import intake
 from transfers.models import IdempotencyKey, Partner, TransferCase
-from transfers.rules.errors import refusal
+from transfers.rules.errors import Refusal, refusal
 from transfers.rules.parties import Channel
 
 KEY_MAX = 100
-_CONSTRAINT = "idempotency_once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +62,76 @@ class Promise:
 
     def kept(self) -> Filed | None:
         """The case that the key stands for already; `J-IDEMPOTENCY` when it came with another content."""
-        rows = IdempotencyKey.objects.select_related("case").filter(kind=self.kind, key=self.key, case__isnull=False)
-        sender = {"partner": self.partner_id} if self.partner_id else {"partner__isnull": True}
-        row = rows.filter(**sender).first()
-        if row is None or row.case is None:
-            return None
-        if not hmac.compare_digest(bytes(row.request_digest), self.digest):
-            raise refusal("J-IDEMPOTENCY")
-        return Filed(row.case, replayed=True)
+        (filed,) = kept_of([self])
+        if isinstance(filed, Refusal):
+            raise filed
+        return filed
 
     def keep(self, take_in: Callable[[], TransferCase], *, now: datetime) -> Filed:
         """Take the case in and write the promise down, both or neither; who comes second gets the first one's case."""
-        try:
-            with transaction.atomic():
-                row = IdempotencyKey.objects.create(
-                    partner_id=self.partner_id,
-                    kind=self.kind,
-                    key=self.key,
-                    request_digest=self.digest,
-                    created_at=now,
+        (filed,) = keep_many([self], lambda _these: [take_in()], now=now)
+        if isinstance(filed, Refusal):
+            raise filed
+        return filed
+
+
+def kept_of(promises: Sequence[Promise]) -> list[Filed | Refusal | None]:
+    """Of promises of one sender and kind: the case that each key stands for already, J-IDEMPOTENCY, or None."""
+    one = promises[0]
+    rows = IdempotencyKey.objects.select_related("case").filter(
+        kind=one.kind, key__in=[promise.key for promise in promises], case__isnull=False
+    )
+    sender = {"partner": one.partner_id} if one.partner_id else {"partner__isnull": True}
+    found = {row.key: row for row in rows.filter(**sender)}
+    return [_replayed(found.get(promise.key), promise) for promise in promises]
+
+
+def _replayed(row: IdempotencyKey | None, promise: Promise) -> Filed | Refusal | None:
+    if row is None or row.case is None:
+        return None
+    if not hmac.compare_digest(bytes(row.request_digest), promise.digest):
+        return refusal("J-IDEMPOTENCY")
+    return Filed(row.case, replayed=True)
+
+
+_PROMISE = """
+INSERT INTO transfers_idempotencykey (partner_id, kind, key, request_digest, created_at)
+SELECT v.partner_id, v.kind, v.key, v.digest, %s
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[]) AS v(partner_id, kind, key, digest)
+ON CONFLICT (partner_id, kind, key) DO NOTHING RETURNING id, key
+"""
+
+
+def keep_many(
+    promises: Sequence[Promise], take_in: Callable[[Sequence[int]], Sequence[TransferCase]], *, now: datetime
+) -> list[Filed | Refusal]:
+    """`Promise.keep` for promises of one sender and kind, no key twice: `take_in` hears which are new, by their place.
+
+    All the new ones are written together; whoever comes second with one of them waits at its row.
+    """
+    order = sorted(range(len(promises)), key=lambda n: promises[n].key)  # the same for everybody
+    rows = [(one.partner_id, one.kind, one.key, one.digest) for one in (promises[n] for n in order)]
+    filed: dict[int, Filed | Refusal] = {}
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_PROMISE, [now, *(list(column) for column in zip(*rows, strict=True))])
+            written = {key: pk for pk, key in cursor.fetchall()}
+        new = [n for n, promise in enumerate(promises) if promise.key in written]
+        if new:
+            cases = take_in(new)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE transfers_idempotencykey k SET case_id = v.case_id"
+                    " FROM unnest(%s::bigint[], %s::bigint[]) AS v(id, case_id) WHERE k.id = v.id",
+                    [[written[promises[n].key] for n in new], [case.pk for case in cases]],
                 )
-                row.case = case = take_in()
-                row.save(update_fields=["case"])
-        except IntegrityError as error:
-            found = self.kept() if _CONSTRAINT in str(error) else None
-            if found is None:
-                raise
-            return found
-        return Filed(case, replayed=False)
+            filed = {n: Filed(case, replayed=False) for n, case in zip(new, cases, strict=True)}
+    others = [n for n in range(len(promises)) if n not in filed]
+    for n, found in zip(others, kept_of([promises[n] for n in others]) if others else (), strict=True):
+        if found is None:
+            raise RuntimeError("a promise that was written by somebody else is not there")
+        filed[n] = found
+    return [filed[n] for n in range(len(promises))]
 
 
 def digest_of(raw: Mapping[str, Any]) -> bytes:

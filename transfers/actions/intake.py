@@ -303,11 +303,20 @@ def apply(
 
 def decide_if_due(case: TransferCase, *, now: datetime) -> TransferCase:
     """`decide`, unless the case waits for its next try: a repeated request does not hurry a registry that is away."""
+    (decided,) = decide_if_due_many([case], now=now)
+    return decided
+
+
+def decide_if_due_many(cases: Sequence[TransferCase], *, now: datetime) -> list[TransferCase]:
+    """The same for many cases, in their order."""
     # Only after a try: of two requests at once, one may have begun before the application that it finds.
-    deferred = case.state == State.SUBMITTED and case.precheck_attempts > 0
-    if deferred and case.precheck_at is not None and case.precheck_at > now:
-        return case
-    return decide(case.pk, now=now)
+    deferred = {
+        case.pk
+        for case in cases
+        if case.state == State.SUBMITTED and case.precheck_attempts > 0 and case.precheck_at and case.precheck_at > now
+    }
+    decided = iter(decide_many([case.pk for case in cases if case.pk not in deferred], now=now))
+    return [case if case.pk in deferred else next(decided) for case in cases]
 
 
 def decide(case_id: int, *, now: datetime | None = None, away: set[str] | None = None) -> TransferCase:

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from transfers.access import Actor, actor_for, visible_cases
-from transfers.actions.door import perform_many
+from transfers.actions.door import Item, perform_many
 from transfers.models import MOVES, BulkItem, BulkStep, TransferCase
 from transfers.models.guards import write_new
 from transfers.models.moves import Declared
@@ -163,7 +163,7 @@ def _take(step: BulkStep, actor: Actor, now: datetime, at_most: int, *, broken: 
         cursor.execute(_TAKE, [step.pk, at_most])
         items = cursor.fetchall()
     if items:
-        cases = [(case, version, {}) for _pk, case, version in items]
+        cases: list[Item] = [(case, version, {}) for _pk, case, version in items]
         answers: Sequence[object] = (
             [refusal("J-STEP-FAILED")] * len(items)
             if broken

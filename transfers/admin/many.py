@@ -55,11 +55,11 @@ def step_view(request: HttpRequest, pk: int) -> HttpResponse:
     if step.started_at is None:
         context["offers"] = many.offered(actor, step)
     else:
-        refused = many.refused(pk)
+        left_out = many.refused(pk)
         context |= {
             "move": MOVES[step.name].move,
-            "refused": list(refused[:SHOWN]),
-            "count_refused": refused.count(),
+            "refused": list(left_out[:SHOWN]),
+            "count_refused": left_out.count(),
             "width": round(step.done * 100 / step.count),
         }
         context["taken"] = step.done - context["count_refused"]

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from transfers.access import SYSTEM
-from transfers.actions.enrolments import enrolled
+from transfers.actions.enrolments import enrolled_many
 from transfers.documents.caseform import read_json
 from transfers.rules.errors import Refusal, refusal
 
-TOLD_EVERY = 100
+CHUNK = 100
 LINE_MAX = 64 * 1024
 
 
@@ -34,20 +35,28 @@ class Command(BaseCommand):
         answers: Counter[str] = Counter()
         states: Counter[str] = Counter()
         wrong = read = 0
-        for number, line in self._lines(file):
-            read += 1
-            try:
-                outcome = enrolled(_event(line), SYSTEM, now=timezone.now())
-            except Refusal as error:
-                wrong += 1
-                # The fields that are wrong, never what stands in them.
-                fields = ", ".join(sorted(error.details.get("fields", {})))
-                self.stderr.write(f"line {number}: {error.code}{f' ({fields})' if fields else ''}")
-                continue
-            answers[outcome.answer.value] += 1
-            if outcome.case is not None:
-                states[outcome.case.state] += 1
-            if read % TOLD_EVERY == 0:
+        for chunk in self._chunks(file):
+            events: list[dict[str, Any] | Refusal] = []
+            for _number, line in chunk:
+                try:
+                    events.append(_event(line))
+                except Refusal as error:
+                    events.append(error)
+            good = [event for event in events if not isinstance(event, Refusal)]
+            outcomes = iter(enrolled_many(good, SYSTEM, now=timezone.now()))
+            for (number, _line), event in zip(chunk, events, strict=True):
+                outcome = event if isinstance(event, Refusal) else next(outcomes)
+                if isinstance(outcome, Refusal):
+                    wrong += 1
+                    # The fields that are wrong, never what stands in them.
+                    fields = ", ".join(sorted(outcome.details.get("fields", {})))
+                    self.stderr.write(f"line {number}: {outcome.code}{f' ({fields})' if fields else ''}")
+                    continue
+                answers[outcome.answer.value] += 1
+                if outcome.case is not None:
+                    states[outcome.case.state] += 1
+            read += len(chunk)
+            if len(chunk) == CHUNK:
                 self.stderr.write(f"{read} read")
         told = [f"read={read}", *_counts(answers), f"wrong={wrong}"]
         if states:
@@ -55,6 +64,11 @@ class Command(BaseCommand):
         self.stdout.write(" ".join(told))
         if wrong:
             raise CommandError(f"{wrong} line(s) were wrong and have been left out: see above.")
+
+    def _chunks(self, name: str) -> Iterator[list[tuple[int, bytes]]]:
+        lines = self._lines(name)
+        while chunk := list(islice(lines, CHUNK)):
+            yield chunk
 
     def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
         """The lines that hold something, numbered from 1."""

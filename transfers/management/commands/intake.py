@@ -66,24 +66,25 @@ class Command(BaseCommand):
         """Write what became of the lines; how many were left out."""
         found = counts(file.pk)
         left_out = [one.value for one in (LineOutcome.WRONG, LineOutcome.TWICE, LineOutcome.KNOWN)]
-        lines = [
-            {
-                "row": line.row,
-                "outcome": line.outcome,
-                "case": line.case.number if line.case else None,
-                "why": [
-                    {"code": code, "field": field, "zh": words.zh, "en": words.en} for code, field, words in why(line)
-                ],
-            }
-            for line in reported(file.pk, only=left_out)
-        ]
+        lines = [(line, why(line)) for line in reported(file.pk, only=left_out)]
         if as_json:
-            report = {"lines": file.count, "outcomes": found.outcomes, "states": found.states, "left_out": lines}
+            rows = [
+                {
+                    "row": line.row,
+                    "outcome": line.outcome,
+                    "case": line.case.number if line.case else None,
+                    "why": [
+                        {"code": code, "field": field, "zh": said.zh, "en": said.en} for code, field, said in reasons
+                    ],
+                }
+                for line, reasons in lines
+            ]
+            report = {"lines": file.count, "outcomes": found.outcomes, "states": found.states, "left_out": rows}
             self.stdout.write(json.dumps(report, ensure_ascii=False, indent=1))
             return len(lines)
-        for line in lines:
-            reasons = "; ".join(f"{one['code']} {one['en']}".strip() for one in line["why"])  # type: ignore[union-attr]
-            self.stdout.write(f"row {line['row']}: {line['outcome']}{f': {reasons}' if reasons else ''}")
+        for line, reasons in lines:
+            because = "; ".join(f"{code} {said.en}".strip() for code, _field, said in reasons)
+            self.stdout.write(f"row {line.row}: {line.outcome}{f': {because}' if because else ''}")
         told = [f"{name}={count}" for name, count in sorted({**found.outcomes, **found.states}.items())]
         self.stdout.write(" ".join([f"lines={file.count}", *told]))
         return len(lines)
