@@ -37,13 +37,15 @@ _LONG_AGO = timedelta(days=60)
 _CATCH_UP = timedelta(days=10)
 """For how long after its instant a rung of a part still fires, where nothing ran in between."""
 # Nobody has been asked for what is missing, or the rest that was sent did not bring it.
-PART_ARRIVED = Q(state=MoneyState.IN_TRANSIT.value, received_fen__gt=0) & ~Exists(
-    Payment.objects.filter(
-        case=OuterRef("pk"),
-        kind=PaymentKind.REST.value,
-        state__in=[PaymentState.READY.value, PaymentState.SENT.value, PaymentState.PAID.value],
-        made_at__gte=OuterRef("remitted_at"),
-        amount_fen=OuterRef("amount_fen") - OuterRef("received_fen"),
+PART_ARRIVED = Q(state=MoneyState.IN_TRANSIT.value, received_fen__gt=0) & ~Q(
+    Exists(
+        Payment.objects.filter(
+            case=OuterRef("pk"),
+            kind=PaymentKind.REST.value,
+            state__in=[PaymentState.READY.value, PaymentState.SENT.value, PaymentState.PAID.value],
+            made_at__gte=OuterRef("remitted_at"),
+            amount_fen=OuterRef("amount_fen") - OuterRef("received_fen"),
+        )
     )
 )
 
@@ -128,7 +130,8 @@ def _climb(agency_id: int, step: int, group: Sequence[StatementLine], now: datet
 def _remind_of_parts(now: datetime) -> int:
     """The rungs of cases of which a part has arrived and nobody sends the rest, by agency and day of the part."""
     rows = Remittance.objects.filter(PART_ARRIVED, received_at__gt=now - _LONG_AGO)
-    waiting = Counter((agency, local_date(at)) for agency, at in rows.values_list("holder_id", "received_at"))
+    came = rows.values_list("holder_id", "received_at")
+    waiting = Counter((agency, local_date(at)) for agency, at in came if agency is not None and at is not None)
     climbed = 0
     for (agency_id, since), count in sorted(waiting.items()):
         agency = agency_with(agency_id)
