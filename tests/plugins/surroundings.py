@@ -15,8 +15,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# Waiting for a browser or for a whole stack takes most of the time of these.
-LONG = ("tests/browser/", "tests/config/test_supervisor.py", "tests/demo/", "tests/faults/")
+# A browser, a whole stack, processes of their own, or a walk of many steps: the single tests that take longest.
+LONG = (
+    *("tests/browser/", "tests/config/test_supervisor.py", "tests/demo/", "tests/faults/"),
+    *("tests/concurrency/test_sweepers.py", "tests/properties/"),
+)
 WITH_PROGRAMS = ("tests/browser/", "tests/documents/test_pdfsig.py")
 hypothesis.settings.register_profile("jiexu", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("jiexu")
