@@ -88,7 +88,8 @@ def allocate(parts: list[Part]) -> None:
             UPDATE transfers_statementline l SET allocated_fen = l.allocated_fen + v.fen,
                 state = CASE WHEN w.whole THEN 'done' ELSE 'queued' END,
                 reason = CASE WHEN w.whole THEN '' WHEN l.reason = '' THEN %s ELSE l.reason END,
-                remind_at = CASE WHEN NOT w.whole THEN l.remind_at END
+                -- What the bank has not told yet is still to be asked for.
+                remind_at = CASE WHEN NOT w.whole OR l.file_id IS NULL THEN l.remind_at END
             FROM unnest(%s::bigint[], %s::bigint[]) AS v(id, fen)
             CROSS JOIN LATERAL (SELECT o.amount_fen = o.allocated_fen + o.returned_fen + v.fen AS whole
                 FROM transfers_statementline o WHERE o.id = v.id) w
@@ -123,7 +124,9 @@ def undo(undoings: list[Undoing]) -> None:
         back[allocation.line_id] += allocation.amount_fen
     for line in StatementLine.objects.select_for_update().filter(pk__in=back).order_by("pk"):
         line.allocated_fen -= back[line.pk]
-        line.state, line.reason = LineState.QUEUED.value, Waits.UNDONE.value
+        left = open_fen(line)
+        state = LineState.QUEUED if left > 0 else LineState.SHORT if left else LineState.DONE
+        line.state, line.reason = state.value, Waits.UNDONE.value if left > 0 else ""
         line.remind_at, line.reminded = _reminder(line, undoings[0].at), 0
         line.save(update_fields=["allocated_fen", "state", "reason", "remind_at", "reminded"])
     for allocation in live:
@@ -144,23 +147,38 @@ def by_hand(case: TransferCase, money: Remittance, *, now: datetime) -> Statemen
     known = require_free(case.inbound_agency_id, money.bank_reference, money.received_fen or 0)
     if known is not None:
         return known
-    return StatementLine.objects.create(
-        agency_id=case.inbound_agency_id,
-        bank_reference=money.bank_reference,
-        booked_at=money.received_at or now,
-        payer_name=case.outbound_agency.name[:80],
-        amount_fen=money.received_fen or 0,
-        state=LineState.QUEUED.value,
-        reason=Waits.BY_HAND.value,
-    )
+    struck = StatementLine.objects.filter(agency=case.inbound_agency_id, bank_reference=money.bank_reference).first()
+    line = struck or StatementLine(agency_id=case.inbound_agency_id, bank_reference=money.bank_reference)
+    line.booked_at, line.payer_name = money.received_at or now, case.outbound_agency.name[:80]
+    line.amount_fen, line.state, line.reason = money.received_fen or 0, LineState.QUEUED.value, Waits.BY_HAND.value
+    line.remind_at, line.reminded = _reminder(line, now), 0
+    line.save()
+    return line
 
 
 def require_free(agency: int, bank_reference: str, amount_fen: int) -> StatementLine | None:
-    """The line with this reference, None when there is none yet. J-LINE-KNOWN when it has not that much left."""
-    line = StatementLine.objects.select_for_update().filter(agency=agency, bank_reference=bank_reference).first()
+    """The line with this reference, None when there is none yet, or it was struck out. J-LINE-KNOWN when it has not
+    that much left."""
+    lines = StatementLine.objects.select_for_update().filter(agency=agency, bank_reference=bank_reference)
+    line = lines.exclude(state=LineState.STRUCK.value).first()
     if line is not None and (line.state not in OPEN or open_fen(line) < amount_fen):
         raise refusal("J-LINE-KNOWN")
     return line
+
+
+@transaction.atomic
+def strike(actor: Actor, line: int, *, note: str) -> StatementLine:
+    """What somebody wrote down never came, and nothing of it is matched: it waits no longer.
+
+    J-LINE-NONE, J-NOT-YOURS, J-LINE-TAKEN, J-NOTE; J-LINE-BANK for the bank's own line, or while a case has of it.
+    """
+    row = _ours(actor, line, OPEN)
+    row.return_note = written(note, required=True)
+    if row.file_id is not None or row.allocated_fen:
+        raise refusal("J-LINE-BANK")
+    row.state, row.reason, row.remind_at, row.candidates = LineState.STRUCK.value, "", None, []
+    row.save(update_fields=["state", "reason", "remind_at", "candidates", "return_note"])
+    return row
 
 
 # --- sent back to whoever paid ------------------------------------------------------------------------

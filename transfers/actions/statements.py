@@ -21,6 +21,7 @@ from psycopg.types.json import Jsonb
 
 from accounts.crypto import seal_value
 from transfers.access import SYSTEM, Actor, require_finance
+from transfers.actions.adopting import Adopted, adopt, would_adopt
 from transfers.actions.door import Done, perform_many
 from transfers.actions.lines import WORK
 from transfers.models import Allocation, BankAccount, BankFile, StatementLine
@@ -59,12 +60,13 @@ class Twice:
 class Taken:
     """What became of a file. `again`: the same file had been taken in before, and nothing was changed.
 
-    `stored` lines are new; `twice` were known from another file.
+    `stored` lines are new; `twice` were known from another file; `adopted` had been written down by hand.
     """
 
     file: BankFile
     stored: int = 0
     twice: tuple[Twice, ...] = ()
+    adopted: tuple[Adopted, ...] = ()
     again: bool = False
 
 
@@ -78,6 +80,7 @@ class Preview:
     total_fen: int
     twice: tuple[Twice, ...]
     again: bool
+    adopted: tuple[Adopted, ...] = ()
 
 
 @dataclass(slots=True)
@@ -101,7 +104,10 @@ def preview_statement(
     before = _before(agency, statement)
     known = _known(agency, statement.rows) if before is None else ()
     header = statement.header
-    return Preview(header.sequence, header.day, header.count, header.total_fen, tuple(known), before is not None)
+    adopted = would_adopt(agency, statement.rows) if before is None else ()
+    return Preview(
+        header.sequence, header.day, header.count, header.total_fen, tuple(known), before is not None, adopted
+    )
 
 
 def take_statement(
@@ -110,7 +116,8 @@ def take_statement(
     """Take in a statement of this agency: all of its lines that are new, or nothing.
 
     J-NOT-YOURS; J-FILE (with everything that is wrong); J-FILE-GAP, J-FILE-SEQUENCE (not the next one). The same file
-    again changes nothing and says so; a line that another file brought is told, and not stored.
+    again changes nothing and says so; a line that another file brought is told, and not stored; one that somebody had
+    written down becomes the bank's.
     """
     require_finance(actor, agency, WORK)
     now, tell = now or timezone.now(), tell or _silent
@@ -132,13 +139,14 @@ def take_statement(
             taken_by_id=actor.user_id,
             taken_at=now,
         )
-        known = {one.row for one in twice}
+        adopted = adopt(file, statement.rows, now=now)
+        known = {one.row for one in twice} | {one.row for one in adopted}
         fresh = [row for row in statement.rows if row.number not in known]
         _store(file, fresh, now, tell)
-        file.done = len(twice)
-        file.finished_at = None if fresh else now
+        new = StatementLine.objects.filter(file=file, state=LineState.NEW.value).count()
+        file.done, file.finished_at = file.count - new, None if new else now
         file.save(update_fields=["done", "finished_at"])
-    return Taken(file, len(fresh), twice)
+    return Taken(file, len(fresh), twice, adopted)
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:
@@ -168,12 +176,10 @@ def _before(agency: int, statement: bankfiles.Statement) -> BankFile | None:
 
 
 def _known(agency: int, rows: Sequence[bankfiles.Line]) -> Iterator[Twice]:
-    """The lines that are there already, by the bank's own reference."""
-    known = dict(
-        StatementLine.objects.filter(
-            agency=agency, bank_reference__in=[row.bank_reference for row in rows]
-        ).values_list("bank_reference", "amount_fen")
-    )
+    """The lines that another file has brought, by the bank's own reference."""
+    told = StatementLine.objects.filter(agency=agency, file__isnull=False)
+    references = [row.bank_reference for row in rows]
+    known = dict(told.filter(bank_reference__in=references).values_list("bank_reference", "amount_fen"))
     for row in rows:
         if row.bank_reference in known:
             yield Twice(row.number, row.bank_reference, known[row.bank_reference] != row.amount_fen)

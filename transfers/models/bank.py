@@ -213,7 +213,9 @@ class PaymentResult(models.Model):
 class StatementLine(models.Model):
     """Money that came in on an agency's account, as the bank tells it. Never changed but for what became of it.
 
-    `allocated_fen` + `returned_fen` never exceed `amount_fen` (the database sees to it); the rest is open.
+    Without `file` somebody wrote it down before the bank told it; the bank's own line then takes its place, once.
+    `allocated_fen` + `returned_fen` never exceed `amount_fen` (the database sees to it); the rest is open. Only where
+    the bank tells less than had been matched of what was written down, they do: SHORT, until people have undone it.
     `candidates`: [{"case": pk, "number": …, "score": 0–100, "why": [codes of rules/matching.py]}, …], best first.
     """
 
@@ -248,12 +250,15 @@ class StatementLine(models.Model):
             models.CheckConstraint(name="line_state", condition=_within("state", LineState)),
             models.CheckConstraint(
                 name="line_within",
-                condition=Q(
-                    amount_fen__gt=0,
-                    allocated_fen__gte=0,
-                    returned_fen__gte=0,
-                    amount_fen__gte=F("allocated_fen") + F("returned_fen"),
+                condition=Q(amount_fen__gt=0, allocated_fen__gte=0, returned_fen__gte=0)
+                & (
+                    Q(state="short", amount_fen__lt=F("allocated_fen") + F("returned_fen"))
+                    | ~Q(state="short") & Q(amount_fen__gte=F("allocated_fen") + F("returned_fen"))
                 ),
+            ),
+            models.CheckConstraint(
+                name="line_struck",
+                condition=~Q(state="struck") | Q(file__isnull=True, allocated_fen=0, returned_fen=0),
             ),
             models.CheckConstraint(
                 name="line_explained",
@@ -266,9 +271,18 @@ class StatementLine(models.Model):
             models.Index(fields=["remind_at"], name="line_remind", condition=Q(remind_at__isnull=False)),
         ]
         triggers = [
-            pgtrigger.ReadOnly(
+            # What was written down becomes the bank's, once; struck out, it may be written down anew.
+            pgtrigger.Trigger(
                 name="line_as_the_bank_told_it",
-                fields=["agency", "bank_reference", "booked_at", "payer_name", "remark", "amount_fen"],
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "((OLD.agency_id, OLD.bank_reference) IS DISTINCT FROM (NEW.agency_id, NEW.bank_reference) OR "
+                    '(OLD.file_id, OLD."row", OLD.booked_at, OLD.payer_name, OLD.remark, OLD.amount_fen) IS DISTINCT '
+                    'FROM (NEW.file_id, NEW."row", NEW.booked_at, NEW.payer_name, NEW.remark, NEW.amount_fen) AND '
+                    "(OLD.file_id IS NOT NULL OR NEW.file_id IS NULL AND OLD.state <> 'struck'))"
+                ),
+                func="RAISE EXCEPTION 'line % stays as the bank told it', OLD.id USING ERRCODE = 'restrict_violation';",
             ),
             pgtrigger.Protect(name="line_never_deleted", operation=pgtrigger.Delete),
         ]

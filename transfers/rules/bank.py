@@ -59,12 +59,17 @@ class SettlementState(_Said):
 
 
 class LineState(_Said):
-    """NEW lines have not been looked at; QUEUED ones wait for a person; RETURNING ones for a second person."""
+    """NEW lines have not been looked at; QUEUED ones wait for a person; RETURNING ones for a second person.
+
+    SHORT: somebody wrote it down and matched more of it than the bank tells. STRUCK: written down, and it never came.
+    """
 
     NEW = "new"
     QUEUED = "queued"
     RETURNING = "returning"
     DONE = "done"
+    SHORT = "short"
+    STRUCK = "struck"
 
 
 _NAMES: dict[StrEnum, Named] = {
@@ -92,6 +97,8 @@ _NAMES: dict[StrEnum, Named] = {
     LineState.QUEUED: Named("待人工处理", "Waits for a person"),
     LineState.RETURNING: Named("退款待复核", "Return waits for review"),
     LineState.DONE: Named("已处理", "Explained"),
+    LineState.SHORT: Named("银行金额少于已匹配金额", "Less came than was matched"),
+    LineState.STRUCK: Named("已作废", "Struck out"),
 }
 
 

@@ -457,6 +457,11 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "本业务没有已匹配的到账，没有可以撤销的匹配。",
         "Nothing has been matched to this case: there is no match to undo.",
     ),
+    "J-LINE-BANK": (
+        409,
+        "只有人工登记、银行没有告知且没有匹配业务的流水可以作废。",
+        "Only a line that was written down by hand, that the bank has not told and no case has, can be struck out.",
+    ),
 }
 
 

@@ -218,7 +218,8 @@ def line_breaches() -> Iterator[tuple[str, str, Named]]:
     rows = run(
         """
         SELECT g.area_id, l.bank_reference, l.allocated_fen, coalesce(sum(a.amount_fen), 0),
-            coalesce(bool_or(c.inbound_agency_id <> l.agency_id), false)
+            coalesce(bool_or(c.inbound_agency_id <> l.agency_id), false),
+            l.allocated_fen + l.returned_fen - l.amount_fen
         FROM transfers_statementline l JOIN transfers_agency g ON g.id = l.agency_id
         LEFT JOIN transfers_allocation a ON a.line_id = l.id AND a.undone_at IS NULL
         LEFT JOIN transfers_transfercase c ON c.id = a.case_id GROUP BY g.area_id, l.id
@@ -227,9 +228,18 @@ def line_breaches() -> Iterator[tuple[str, str, Named]]:
             OR l.allocated_fen + l.returned_fen > l.amount_fen ORDER BY l.id
         """
     )
-    for area, reference, told, allocated, elsewhere in rows:
+    for area, reference, told, allocated, elsewhere, over in rows:
         if elsewhere:
             yield area, reference, Named("流水分给了别处的业务", "belongs to a case of another agency")
+        elif told == allocated:
+            yield (
+                area,
+                reference,
+                Named(
+                    f"银行告知的金额比已匹配金额少{yuan(int(over))}元，应撤销匹配",
+                    f"the bank tells {yuan(int(over))} less than was matched of it: the match is to be undone",
+                ),
+            )
         else:
             yield (
                 area,

@@ -50,6 +50,9 @@ BANDS = (
 PAIRS = 10
 """So many area pairs are drawn; the others are summed up."""
 OPEN_LINES = (LineState.NEW.value, LineState.QUEUED.value)
+UNCONFIRMED = "unconfirmed"
+"""The lines that somebody wrote down and the bank has not told, whatever became of them."""
+_UNCONFIRMED = Q(file__isnull=True) & ~Q(state=LineState.STRUCK.value)
 _HELD = [state.value for state in State if state.info.holds]
 _UNDER_WAY = [state.value for state in MoneyState if state.info.stage in (2, 3)]
 
@@ -284,6 +287,7 @@ def day_of(agency: Agency, user: int | None, now: datetime) -> Day:
     loose = loose_payments(agency.pk).aggregate(n=Count("pk"), fen=Sum("amount_fen", default=0))
     results = problems(agency.pk).count()
     by_day, matching, returning = _lines(agency, user)
+    short, unconfirmed = _written_down(agency)
     tiles = [
         *(_tile(shelf, money) for shelf in SHELVES if shelf.code in ("propose", "approve")),
         Tile("batches", Named("待复核批次", "Batches to approve"), batches["n"], batches["fen"], "batches"),
@@ -308,6 +312,12 @@ def day_of(agency: Agency, user: int | None, now: datetime) -> Day:
     if results:
         named = Named("回执未能办理", "Results with a problem")
         tiles.append(Tile("results", named, results, None, "files", {}, "alarm"))
+    if short[0]:
+        named = Named("银行金额少于已匹配", "Less came than was matched")
+        tiles.append(Tile("short", named, *short, "lines", {"state": LineState.SHORT.value}, "alarm"))
+    if unconfirmed[0]:
+        named = Named("人工登记，银行未确认", "Written down, not told by the bank")
+        tiles.append(Tile("unconfirmed", named, *unconfirmed, "lines", {"state": UNCONFIRMED}, "warn"))
     tiles += _settling(agency, user)
     pairs, more = _pairs(agency)
     unfinished = list(BankFile.objects.filter(agency=agency, finished_at__isnull=True)[:5])
@@ -338,7 +348,7 @@ def _lines(agency: Agency, user: int | None) -> tuple[list[tuple[date, int, int]
     rest = F("amount_fen") - F("allocated_fen") - F("returned_fen")
     rows = (
         StatementLine.objects.filter(agency=agency)
-        .exclude(state=LineState.DONE.value)
+        .filter(state__in=(*OPEN_LINES, LineState.RETURNING.value))
         .values(day=TruncDate("booked_at", tzinfo=ZONE), waits=F("state"))
         .annotate(n=Count("pk"), fen=Sum(rest), others=Count("pk", filter=~Q(return_by=user)))
         .annotate(others_fen=Sum(rest, filter=~Q(return_by=user), default=0))
@@ -356,6 +366,20 @@ def _lines(agency: Agency, user: int | None) -> tuple[list[tuple[date, int, int]
             matching = [matching[0] + row["n"], matching[1] + row["fen"]]
     listed = [(day, by_day[day], fen[day]) for day in sorted(by_day)]
     return listed, (matching[0], matching[1]), (returning[0], returning[1])
+
+
+def _written_down(agency: Agency) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Lines that somebody had written down: of which less came than was matched, with what is missing; and those that
+    the bank has not told."""
+    told = StatementLine.objects.filter(agency=agency).aggregate(
+        short=Count("pk", filter=Q(state=LineState.SHORT.value)),
+        short_fen=Sum(
+            F("allocated_fen") + F("returned_fen") - F("amount_fen"), filter=Q(state=LineState.SHORT.value), default=0
+        ),
+        waits=Count("pk", filter=_UNCONFIRMED),
+        waits_fen=Sum("amount_fen", filter=_UNCONFIRMED, default=0),
+    )
+    return (told["short"], told["short_fen"]), (told["waits"], told["waits_fen"])
 
 
 def _bands(agency: Agency, by_day: Iterable[tuple[date, int, int]], now: datetime) -> list[Bar]:
@@ -526,12 +550,14 @@ class LineRow:
 
 
 def lines_in(agency: int, *, state: str = "", reason: str = "", file: int | None = None) -> QuerySet[StatementLine]:
-    """The agency's lines: those that wait, or in one state; what has waited longest first."""
+    """The agency's lines: those that wait, in one state, all, or UNCONFIRMED; what has waited longest first."""
     rows = StatementLine.objects.filter(agency=agency).select_related("return_by")
     if file is not None:
         return rows.filter(file=file).order_by("row")
     if state == "all":
         return rows.order_by("-booked_at", "-pk")
+    if state == UNCONFIRMED:
+        return rows.filter(_UNCONFIRMED).order_by("booked_at", "pk")
     rows = rows.filter(state=state) if state else rows.filter(state__in=OPEN_LINES)
     return (rows.filter(reason=reason) if reason else rows).order_by("booked_at", "pk")
 
@@ -548,7 +574,7 @@ def line_rows(lines: Iterable[StatementLine]) -> list[LineRow]:
             line=line,
             state=LineState(line.state).named,
             reason=Waits(line.reason).named if line.reason in set(Waits) else None,
-            open_fen=line.amount_fen - line.allocated_fen - line.returned_fen,
+            open_fen=0 if line.state == LineState.STRUCK else line.amount_fen - line.allocated_fen - line.returned_fen,
             candidates=tuple(_candidate(found, line.agency_id, loaded) for found in line.candidates),
         )
         for loaded in [{case.pk: case for case in cases}]

@@ -55,6 +55,8 @@ def _take(request: HttpRequest, here: Here, token: str) -> HttpResponse:
     filing.forget(token)
     _work(here, taken.file)
     messages.success(request, _("The file has been taken in."))
+    if any(one.short_fen for one in getattr(taken, "adopted", ())):
+        messages.warning(request, _("Of a line written down by hand less came than was matched: undo that match."))
     return HttpResponseRedirect(here.address("file", taken.file.pk))
 
 

@@ -29,7 +29,7 @@ def lines_view(request: HttpRequest) -> HttpResponse:
     """The queue: what waits, why, and what it may belong to."""
     here = here_of(request)
     state, reason = request.GET.get("state", ""), request.GET.get("reason", "")
-    state = state if state in {"all", *LineState} else ""
+    state = state if state in {"all", finance.UNCONFIRMED, *LineState} else ""
     reason = reason if reason in set(Waits) else ""
     paginator = CappedPaginator(finance.lines_in(here.agency.pk, state=state, reason=reason), PER_PAGE)
     shown = paginator.get_page(request.GET.get("page"))
@@ -56,6 +56,7 @@ def line_view(request: HttpRequest, pk: int) -> HttpResponse:
         "return": _propose_return,
         "approve": _approve_return,
         "refuse": _refuse_return,
+        "strike": _strike,
     }
     act = acts.get(request.POST.get("do", ""))
     if act is None:
@@ -66,7 +67,7 @@ def line_view(request: HttpRequest, pk: int) -> HttpResponse:
         return _show(request, here, _find(request, pk)[0], error)
     messages.success(request, text)
     after = _find(request, pk)[0]
-    done = after.state == LineState.DONE
+    done = after.state in (LineState.DONE, LineState.STRUCK)
     return HttpResponseRedirect(here.address("lines") if done else here.address("line", pk))
 
 
@@ -99,12 +100,19 @@ def _refuse_return(request: HttpRequest, here: Here, line: StatementLine) -> str
     return _("It is not sent back; the line waits again.")
 
 
+def _strike(request: HttpRequest, here: Here, line: StatementLine) -> str:
+    lines.strike(here.actor, line.pk, note=request.POST.get("note", ""))
+    return _("Struck out: it never came.")
+
+
 def _show(request: HttpRequest, here: Here, line: StatementLine, error: Refusal | None = None) -> HttpResponse:
     row = finance.line_rows([line])[0]
     context = {
         "row": row,
         "line": line,
         "may_match": here.does and line.state in finance.OPEN_LINES,
+        "may_strike": here.does and line.state in finance.OPEN_LINES and not (line.file_id or line.allocated_fen),
+        "short": line.state == LineState.SHORT,
         "returning": line.state == LineState.RETURNING,
         "proposer": line.return_by_id == here.actor.user_id,
         "allocations": line.allocations.select_related("case", "made_by").order_by("pk"),
