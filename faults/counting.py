@@ -23,8 +23,10 @@ QUESTIONS = {
     "alarm": """
         SELECT concat_ws(' ', c.number, k.kind, a.generation, a.rung) FROM transfers_alarm a
         JOIN transfers_clock k ON k.id = a.clock_id JOIN transfers_transfercase c ON c.id = a.case_id""",
+    # What the morning's letter sums up depends on the minute in which it is written.
     "letter": """
-        SELECT concat_ws(' ', l.subject_ref, l.template, l.channel, l.language, l.recipient_id, l.context,
+        SELECT concat_ws(' ', l.subject_ref, l.template, l.channel, l.language, l.recipient_id,
+            CASE l.template WHEN 'morning' THEN l.context ->> 'date' ELSE l.context::text END,
             CASE l.status WHEN 'folded' THEN d.status ELSE l.status END)
         FROM notifications_letter l LEFT JOIN notifications_letter d ON d.id = l.leader_id""",
     "sheet": """
