@@ -6,6 +6,7 @@ every `FLUSH_SECONDS` or `FLUSH_LETTERS`, so a killed process repeats little. Wh
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -13,7 +14,7 @@ import time
 import traceback
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,8 +29,10 @@ from notifications.rendering import Text, render
 
 logger = logging.getLogger(__name__)
 
-FLUSH_LETTERS = 200
+FLUSH_LETTERS = 1000
 FLUSH_SECONDS = 2.0
+GATHER_SECONDS = 0.005
+"""How long results may gather before they are taken in together: waking for each one costs more than to send it."""
 DIGEST_ITEMS = 100
 DIGEST_BODY = 500
 """How many letters a digest spells out, and how many characters of each; the rest it counts."""
@@ -66,10 +69,13 @@ class _Parcel:
         return self.letters[0]
 
 
+_Result = tuple[_Parcel, Exception | None]
+
+
 def drain(
     *,
     now: datetime,
-    limit: int = 500,
+    limit: int = 2000,
     worker: str,
     channels: Mapping[str, Channel] | None = None,
     breaker: Breaker | None = None,
@@ -173,7 +179,7 @@ class _Batch:
                 waiting[parcel.leader.channel].append(parcel)
             else:
                 self.failure(parcel.letters, TemporaryFailure("L-CONFIG", "this channel is not set up"))
-        done: queue.SimpleQueue[tuple[_Parcel, Exception | None] | None] = queue.SimpleQueue()
+        done: queue.SimpleQueue[_Result | None] = queue.SimpleQueue()
         stop = threading.Event()
         threads = [
             threading.Thread(target=self.work, args=(waiting[name], channels[name], done, stop), name=f"letters-{name}")
@@ -198,7 +204,7 @@ class _Batch:
         self,
         waiting: deque[_Parcel],
         channel: Channel,
-        done: queue.SimpleQueue[tuple[_Parcel, Exception | None] | None],
+        done: queue.SimpleQueue[_Result | None],
         stop: threading.Event,
     ) -> None:
         """One thread: take parcels until there are none or the time is up."""
@@ -233,25 +239,21 @@ class _Batch:
             raise
         self.breaker.worked(service)
 
-    def collect(self, done: queue.SimpleQueue[tuple[_Parcel, Exception | None] | None], *, running: int) -> None:
+    def collect(self, done: queue.SimpleQueue[_Result | None], *, running: int) -> None:
         """Take in what the threads report until `running` of them have ended; with 0, what has been reported so far."""
         flushed = time.monotonic()
-        wait = running > 0
-        while running > 0 or not wait:
-            try:
-                item = done.get(block=wait, timeout=FLUSH_SECONDS if wait else None)
-            except queue.Empty:
-                if not wait:
-                    return
-                item = _TICK
-            if item is None:
-                running -= 1
-            elif item is not _TICK:
-                self.result(*item)
+        while True:
+            for item in _gathered(done) if running > 0 else _reported(done):
+                if item is None:
+                    running -= 1
+                else:
+                    self.result(*item)
             pending = len(self.sent) + len(self.failed)
             if pending >= FLUSH_LETTERS or (pending and time.monotonic() - flushed > FLUSH_SECONDS):
                 self.flush()
                 flushed = time.monotonic()
+            if running <= 0:
+                return
 
     # -- what became of it --
     def result(self, parcel: _Parcel, error: Exception | None) -> None:
@@ -306,11 +308,27 @@ class _Batch:
 _OUR_OWN = frozenset({"L-ADDRESS", "L-PRIVATE"})
 """Failures found before the service was asked: they say nothing about it."""
 
-_TICK: tuple[_Parcel, Exception | None] = ()  # type: ignore[assignment]
-
 
 class _NotTried(Exception):
     """The service is being left alone for a while."""
+
+
+def _reported(done: queue.SimpleQueue[_Result | None]) -> Iterator[_Result | None]:
+    """What the threads have reported so far."""
+    with contextlib.suppress(queue.Empty):
+        while True:
+            yield done.get_nowait()
+
+
+def _gathered(done: queue.SimpleQueue[_Result | None]) -> list[_Result | None]:
+    """Wait for a report, and take in what came soon after it; nothing when there was none for a while."""
+    try:
+        first = done.get(timeout=FLUSH_SECONDS)
+    except queue.Empty:
+        return []
+    if first is not None:
+        time.sleep(GATHER_SECONDS)
+    return [first, *_reported(done)]
 
 
 def _text(letter: Claimed) -> Text:

@@ -23,7 +23,7 @@ BACKOFF = tuple(timedelta(seconds=s) for s in (30, 120, 480, 1800, 7200, 6 * 360
 MAX_LIMIT = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Claimed:
     """A leased row as the database has it; what is sealed is opened later, so that one bad row harms only itself."""
 
@@ -45,7 +45,10 @@ class Claimed:
 
     def values(self) -> dict[str, Any]:
         """What the template gets. Raises `DecryptError`."""
-        return json.loads(self.context) | json.loads(open_value(self.secret, context=SECRET_CONTEXT) or "{}")
+        values: dict[str, Any] = json.loads(self.context)
+        if self.secret is not None:
+            values |= json.loads(open_value(self.secret, context=SECRET_CONTEXT) or "{}")
+        return values
 
     def open_address(self) -> str:
         """Raises `DecryptError`."""
