@@ -267,6 +267,26 @@ def test_a_line_that_breaks_does_not_stop_the_others(world, monkeypatch):
     assert file.finished_at == MONDAY
 
 
+def test_where_nothing_can_be_filed_the_lines_wait(world, monkeypatch):
+    """It is no fault of theirs; nobody is told that they were wrong, and a later run goes on."""
+    for serial in (1, 2):
+        person(serial)
+
+    def broken(*args: Any, **more: Any) -> Any:
+        raise RuntimeError("a fault")
+
+    actor = actor_for(world.in_handler)
+    file = confirm(actor, look_at(actor, as_csv(table([application(1), application(2)])), now=MONDAY).pk, now=MONDAY)
+    with monkeypatch.context() as patch:
+        patch.setattr(applications, "submit_many", broken)
+        with pytest.raises(RuntimeError):
+            file_lines(file.pk, now=MONDAY)
+    file.refresh_from_db()
+    assert (counts(file.pk).of("new"), file.finished_at) == (2, None)
+    assert file.pk in applications.under_way()
+    assert file_lines(file.pk, now=MONDAY) == 2
+
+
 def test_whoever_lost_the_role_files_nothing_more(world):
     person(1)
     actor = actor_for(world.in_handler)

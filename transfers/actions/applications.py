@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from traceback import format_tb
 from typing import Any
 
 import structlog
@@ -42,6 +43,7 @@ _CONTENT = "applicationline.content"
 _LOCK = 0x4A58_4150  # "JXAP": one at a time takes in files of one person
 Tell = Callable[[str, int, int], None]
 """Hears of progress: what is being done, how many lines of how many."""
+Submit = Callable[..., list[TransferCase | Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,37 +273,47 @@ def _file_chunk(file: int, actor: Actor, now: datetime) -> list[int] | None:
     """File the next lines that nobody has in hand: the cases that were made; None when there is no such line."""
     try:
         with transaction.atomic():
-            return _file(file, actor, now, CHUNK)
+            return _file(file, actor, now, submit_many)
     except SoftTimeLimitExceeded:
         raise  # the worker is about to end this task: the lines are still there
-    except Exception:
-        log.exception("lines_not_filed", file=file)
-    # One of them breaks it: alone, it does not stop the others.
-    try:
-        with transaction.atomic():
-            return _file(file, actor, now, 1)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception:
-        log.exception("line_not_filed", file=file)
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_TAKE, [file, 1])
-            lines = cursor.fetchall()
-            _settle([(line[0], refusal("J-LINE-FAILED")) for line in lines])
-            _count(file, now)
-        return [] if lines else None
+    except Exception as error:
+        # Not with its message: of a row that could not be written, it tells the content.
+        log.error("lines_not_filed", file=file, error=type(error).__name__, where=format_tb(error.__traceback__)[-1])
+    with transaction.atomic():
+        return _file(file, actor, now, _one_by_one)
 
 
-def _file(file: int, actor: Actor, now: datetime, at_most: int) -> list[int] | None:
+def _one_by_one(
+    applications: Sequence[tuple[CleanApplication, Channel]], actor: Actor, *, now: datetime
+) -> list[TransferCase | Refusal]:
+    """One of them breaks the chunk: it is told, and does not stop the others. Where none goes, it is no fault of
+    theirs: the lines stay as they are, and the error goes on.
+    """
+    answers: list[TransferCase | Refusal] = []
+    broken = 0
+    for one in applications:
+        try:
+            answers += submit_many([one], actor, now=now)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            broken += 1
+            if broken == len(applications) > 1:
+                raise
+            answers.append(refusal("J-LINE-FAILED"))
+    return answers
+
+
+def _file(file: int, actor: Actor, now: datetime, submit: Submit) -> list[int] | None:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [file, at_most])
+        cursor.execute(_TAKE, [file, CHUNK])
         lines = cursor.fetchall()
     if not lines:
         return None
     applications = [
         (_unpacked(open_value(content, context=_CONTENT) or ""), Channel(channel)) for _pk, channel, content in lines
     ]
-    answers = submit_many(applications, actor, now=now)
+    answers = submit(applications, actor, now=now)
     _settle([(line[0], answer) for line, answer in zip(lines, answers, strict=True)])
     _count(file, now)
     return [answer.pk for answer in answers if isinstance(answer, TransferCase)]

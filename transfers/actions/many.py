@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from traceback import format_tb
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -18,7 +19,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from transfers.access import Actor, actor_for, visible_cases
-from transfers.actions.door import Item, perform_many
+from transfers.actions.door import Done, Item, perform_many
 from transfers.models import MOVES, BulkItem, BulkStep, TransferCase
 from transfers.models.guards import write_new
 from transfers.models.moves import Declared
@@ -142,33 +143,47 @@ WHERE s.id = %s
 def _chunk(step: BulkStep, actor: Actor, now: datetime) -> bool:
     """Take the step of the next cases that nobody has in hand; whether there were any."""
     try:
-        return _take(step, actor, now, CHUNK)
+        return _take(step, actor, now, perform_many)
     except SoftTimeLimitExceeded:
         raise  # the worker is about to end this task: the cases are still there
-    except Exception:
-        log.exception("bulk_step_failed", step=step.pk)
-    # One of them breaks it: alone, it does not stop the others.
-    try:
-        return _take(step, actor, now, 1)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception:
-        log.exception("bulk_step_failed_for_one", step=step.pk)
-        return _take(step, actor, now, 1, broken=True)
+    except Exception as error:
+        # Not with its message: of a row that could not be written, it tells the content.
+        log.error(
+            "bulk_step_failed", step=step.pk, error=type(error).__name__, where=format_tb(error.__traceback__)[-1]
+        )
+    return _take(step, actor, now, _one_by_one)
+
+
+def _one_by_one(
+    items: Sequence[Item], transition: str, actor: Actor, *, note: str, now: datetime
+) -> list[Done | Refusal]:
+    """One of them breaks the chunk: it is told, and does not stop the others. Where none goes, it is no fault of
+    theirs: they stay as they are, and the error goes on.
+    """
+    answers: list[Done | Refusal] = []
+    broken = 0
+    for item in items:
+        try:
+            with transaction.atomic():
+                answers += perform_many([item], transition, actor, note=note, now=now)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            broken += 1
+            if broken == len(items) > 1:
+                raise
+            answers.append(refusal("J-STEP-FAILED"))
+    return answers
 
 
 @transaction.atomic
-def _take(step: BulkStep, actor: Actor, now: datetime, at_most: int, *, broken: bool = False) -> bool:
+def _take(step: BulkStep, actor: Actor, now: datetime, perform: Callable[..., list[Done | Refusal]]) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [step.pk, at_most])
+        cursor.execute(_TAKE, [step.pk, CHUNK])
         items = cursor.fetchall()
     if items:
         cases: list[Item] = [(case, version, {}) for _pk, case, version in items]
-        answers: Sequence[object] = (
-            [refusal("J-STEP-FAILED")] * len(items)
-            if broken
-            else perform_many(cases, step.name, actor, note=step.note, now=now)
-        )
+        answers = perform(cases, step.name, actor, note=step.note, now=now)
         problems = [json.dumps(one.told) if isinstance(one, Refusal) else None for one in answers]
         with connection.cursor() as cursor:
             cursor.execute(_MARK, [[pk for pk, _case, _version in items], problems])
