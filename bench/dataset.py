@@ -151,13 +151,13 @@ def _rows(cursor: Any, made: Dataset, agencies: list[Agency]) -> None:
         f"FROM made JOIN office o ON o.n = i %% {count} "
         f"JOIN office p ON p.n = (i + 1 + (i / {count}) %% {count - 1}) %% {count}"
     )
-    _insert(
+    insert_rows(
         cursor,
         Person,
         {"id": "i", "identity_number": "identity", "identity_hash": "found", "tail_hash": "tail", "name": "name"},
         "FROM made",
     )
-    _insert(
+    insert_rows(
         cursor,
         TransferCase,
         {
@@ -172,7 +172,7 @@ def _rows(cursor: Any, made: Dataset, agencies: list[Agency]) -> None:
         {"policy": policy, "at": at, "due_at": due_at},
     )  # fmt: skip
     for version, name, source, target in ((1, "submit", "DRAFT", "SUBMITTED"), (2, "accept", "SUBMITTED", "ACCEPTED")):
-        _insert(
+        insert_rows(
             cursor,
             CaseEvent,
             {
@@ -192,10 +192,10 @@ def _rows(cursor: Any, made: Dataset, agencies: list[Agency]) -> None:
     # No area among the first has notices of its own: one edition of the calendar serves them all.
     common = {"at": at, "day": day, "due_on": due_on, "due_at": due_at, "edition": edition_for("100000")}
     until = made.groups[0].first if made.groups else made.cases + 1
-    _insert(cursor, Clock, clock, f"{joined} WHERE i < {until}", {**common, "plan": far, "next_at": due_at})
+    insert_rows(cursor, Clock, clock, f"{joined} WHERE i < {until}", {**common, "plan": far, "next_at": due_at})
     for group in made.groups:
         plan = json.dumps([{"code": "T-2", "at": group.due_at.isoformat()}, *json.loads(far)])
-        _insert(
+        insert_rows(
             cursor,
             Clock,
             clock,
@@ -203,7 +203,7 @@ def _rows(cursor: Any, made: Dataset, agencies: list[Agency]) -> None:
             {**common, "plan": plan, "next_at": group.due_at},
         )
     for model in (Person, TransferCase, Clock):
-        _catch_up(cursor, model)
+        catch_up(cursor, model)
 
 
 def _twins(cursor: Any) -> None:
@@ -212,10 +212,10 @@ def _twins(cursor: Any) -> None:
             columns = ", ".join(f'"{field.column}"' for field in original._meta.local_fields)
             table = twins[original]._meta.db_table
             cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {original._meta.db_table}")
-            _catch_up(cursor, twins[original])
+            catch_up(cursor, twins[original])
 
 
-def _insert(
+def insert_rows(
     cursor: Any,
     model: type[models.Model],
     values: Mapping[str, str],
@@ -234,7 +234,7 @@ def _insert(
     )
 
 
-def _catch_up(cursor: Any, model: type[models.Model]) -> None:
+def catch_up(cursor: Any, model: type[models.Model]) -> None:
     """Let the next id come after those that were given."""
     table = model._meta.db_table
     cursor.execute(

@@ -25,7 +25,7 @@ from transfers.actions.papers import manual_queue
 from transfers.admin import calendars, issued
 from transfers.admin.finance import urls as finance_urls
 from transfers.admin.pages import actor_of, missing, page, refused, user_of
-from transfers.models import Agency
+from transfers.places import agency_with
 from transfers.rules.errors import Refusal
 from transfers.rules.parties import Role
 from transfers.selectors.console import desk
@@ -75,7 +75,7 @@ class ConsoleSite(AdminSite):
             actor = actor_for(request.user)
             context |= {
                 "actor": actor,
-                "agencies": SimpleLazyObject(lambda: list(Agency.objects.filter(pk__in=list(actor.roles)))),
+                "agencies": sorted(map(agency_with, actor.roles), key=lambda agency: agency.area_id),
                 "unread": SimpleLazyObject(lambda: inbox.unread_count(request.user)),  # type: ignore[arg-type]
                 "system_models": _system_models(context["available_apps"]),
                 "can_apply": _can_apply(actor),

@@ -29,7 +29,7 @@ from transfers.rules.parties import Named, Role
 from transfers.selectors import console
 from transfers.selectors.console import Cases, Row, Shelf
 
-PER_PAGE = 50
+PER_PAGE = 100
 EXPORTED = 1000
 TEXT_MAX, Q_MAX = 60, 400
 SEALED, SEARCH = "~", "console.search"
@@ -41,7 +41,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: console.COUNTED].count()  # type: ignore[attr-defined]
+        return self.object_list.order_by().values("pk")[: console.COUNTED].count()  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from django.db.models import F, OrderBy, OuterRef, Q, QuerySet, Subquery, Value
 from accounts.crypto import lookup_hash
 from accounts.mask import mask_name
 from notifications.models import Letter
-from transfers.access import Actor, acting_agency, belongs, check_four_eyes, visible_cases
+from transfers.access import Actor, acting_agency, belongs, check_four_eyes, held_cases, visible_cases
 from transfers.memory import remembered
 from transfers.models import MOVES, Area, Clock, Membership, Remittance, TransferCase
 from transfers.models.moves import Declared
@@ -173,7 +173,9 @@ Cases = QuerySet[TransferCase]
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A named part of the worklist. `pick` narrows the open cases that the actor sees."""
+    """A named part of the worklist. `pick` narrows the open cases that the actor sees; of `held` ones those that lie
+    with the actor's agencies or with those below them.
+    """
 
     code: str
     named: Named
@@ -181,6 +183,7 @@ class Shelf:
     pick: Callable[[Cases, Actor, datetime], Cases]
     tone: str = "plain"
     closed: bool = False
+    held: bool = False
 
 
 def _takes(actor: Actor, declared: Declared) -> Q:
@@ -226,13 +229,8 @@ def _is_money(declared: Declared) -> bool:
     return declared.machine == "money" and declared.move.side in _SIDE_COLUMN
 
 
-def _reach(actor: Actor) -> Q:
-    """Cases that lie with the actor's agencies or with those below them."""
-    return Q() if actor.everything else Q(holder__in=[*actor.roles, *actor.below])
-
-
 def _ours(cases: Cases, actor: Actor, now: datetime) -> Cases:
-    return cases.filter(_reach(actor)).exclude(acts=Side.APPLICANT.value)
+    return cases.exclude(acts=Side.APPLICANT.value)
 
 
 def _mine(cases: Cases, actor: Actor, now: datetime) -> Cases:
@@ -249,7 +247,7 @@ def _answer(cases: Cases, actor: Actor, now: datetime) -> Cases:
 
 def _unclaimed(cases: Cases, actor: Actor, now: datetime) -> Cases:
     sources = sorted({s for declared in MOVES.values() if _is_claim(declared) for s in declared.sources})
-    return cases.filter(_reach(actor), state__in=sources)
+    return cases.filter(state__in=sources)
 
 
 def _review(cases: Cases, actor: Actor, now: datetime) -> Cases:
@@ -261,11 +259,11 @@ def _money(cases: Cases, actor: Actor, now: datetime) -> Cases:
 
 
 def _today(cases: Cases, actor: Actor, now: datetime) -> Cases:
-    return cases.filter(_reach(actor), due_at__gt=now, due_at__lte=due_instant(local_date(now)))
+    return cases.filter(due_at__gt=now, due_at__lte=due_instant(local_date(now)))
 
 
 def _overdue(cases: Cases, actor: Actor, now: datetime) -> Cases:
-    return cases.filter(_reach(actor), due_at__lte=now)
+    return cases.filter(due_at__lte=now)
 
 
 def _waiting(cases: Cases, actor: Actor, now: datetime) -> Cases:
@@ -280,12 +278,21 @@ def _every(cases: Cases, actor: Actor, now: datetime) -> Cases:
 
 
 OURS = Shelf(
-    "ours", Named("待我方办理", "Our turn"), Named("目前没有待我方办理的业务。", "Nothing is our turn."), _ours
+    "ours",
+    Named("待我方办理", "Our turn"),
+    Named("目前没有待我方办理的业务。", "Nothing is our turn."),
+    _ours,
+    held=True,
 )
 MINE = Shelf("mine", Named("我的在办", "My work"), Named("您手上没有在办业务。", "You hold no case."), _mine, "work")
 CLAIM = Shelf("claim", Named("待领取", "To claim"), Named("没有待领取的业务。", "Nothing to claim."), _claim, "work")
 UNCLAIMED = Shelf(
-    "unclaimed", Named("无人领取", "Unclaimed"), Named("业务均已领取。", "Every case is claimed."), _unclaimed, "warn"
+    "unclaimed",
+    Named("无人领取", "Unclaimed"),
+    Named("业务均已领取。", "Every case is claimed."),
+    _unclaimed,
+    "warn",
+    held=True,
 )
 REVIEW = Shelf(
     "review", Named("待复核", "To review"), Named("没有待您复核的业务。", "Nothing to review."), _review, "work"
@@ -301,10 +308,15 @@ MONEY = Shelf(
     "work",
 )
 TODAY = Shelf(
-    "today", Named("今日到期", "Due today"), Named("今天没有到期的业务。", "Nothing is due today."), _today, "warn"
+    "today",
+    Named("今日到期", "Due today"),
+    Named("今天没有到期的业务。", "Nothing is due today."),
+    _today,
+    "warn",
+    held=True,
 )
 OVERDUE = Shelf(
-    "overdue", Named("已逾期", "Overdue"), Named("没有逾期业务。", "Nothing is overdue."), _overdue, "alarm"
+    "overdue", Named("已逾期", "Overdue"), Named("没有逾期业务。", "Nothing is overdue."), _overdue, "alarm", held=True
 )
 WAITING = Shelf(
     "waiting",
@@ -340,7 +352,7 @@ def shelves_for(actor: Actor) -> list[Shelf]:
 
 def on_shelf(shelf: Shelf, actor: Actor, now: datetime) -> Cases:
     """The cases on a shelf in the order of the worklist: by due date; those without a limit, and closed ones, last."""
-    cases = visible_cases(actor).filter(closed_at__isnull=not shelf.closed)
+    cases = (held_cases if shelf.held else visible_cases)(actor).filter(closed_at__isnull=not shelf.closed)
     picked = shelf.pick(cases, actor, now)
     return picked.order_by("-closed_at", "-id") if shelf.closed else picked.order_by(*ORDER)
 
