@@ -66,7 +66,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 process_group=0,
-                preexec_fn=_end_with_us,
+                preexec_fn=end_with_us,
             )
 
     def wait(self) -> None:
@@ -89,7 +89,7 @@ class Server:
             self.process.wait()
 
 
-def _end_with_us() -> None:
+def end_with_us() -> None:
     """In the child: be told to end when the benchmark dies."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -83,7 +83,7 @@ SELECT count(*) FROM due
 def benchmark(dataset: Dataset, size: dict[str, Any]) -> Iterator[Benchmark]:
     """The benchmark. One group of clocks comes due each round; the last group is for the race of several sweepers."""
     due, of_peer = size["due"], size["due_of_slow_peer"]
-    context = _letter_context()
+    context = letter_context()
     address = seal_value("lead.110000@example.com", context=ADDRESS_CONTEXT)
     race = dataset.groups[size["rounds"] + 1]
 
@@ -150,7 +150,7 @@ def _rate(done: int, expected: int, began: float) -> Sample:
     return Sample(done / seconds)
 
 
-def _letter_context() -> str:
+def letter_context() -> str:
     """What our letters of an alarm say, in about the same length."""
     return json.dumps(
         {
