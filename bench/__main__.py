@@ -28,7 +28,7 @@ NAMES = {
     "W1": "one move of a case",
     "W2": "the sweep",
     "W3": "the public look-up over HTTP",
-    "W5": "the drain of the outbox",
+    "W4": "the worklist",
     "W5": "the drain of the outbox",
     "W6": "n working days from a date",
     "W7": "applications from a file",
@@ -37,14 +37,14 @@ NAMES = {
 }
 ALSO = {"RECOMPUTE": "W8", "STATEMENTS": "W9"}
 BY_NAME_ONLY = {"W8", "W9"}
-WITHOUT_CASES = {"W6"}
+WITHOUT_CASES = {"W4", "W6"}
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
         "cases": {"cases": 50_000, "due": 2_000},
         "W1": {"seconds": 1.2, "cases_a_round": 2_500},
         "W2": {"due": 2_000, "due_of_slow_peer": 200},
         "W3": {"seconds": 1.2, "questions": 8_000},
-        "W5": {"letters": 6_000, "letters_of_slow_peer": 300},
+        "W4": {"few": 10_000, "many": 100_000, "of_agency": 400},
         "W5": {"letters": 6_000, "letters_of_slow_peer": 300},
         "W6": {"calls": 50_000, "calls_of_slow_peers": 400},
         "W7": {"lines": 1_000, "lines_of_slow_peer": 200},
@@ -117,14 +117,14 @@ def _run(asked: argparse.Namespace) -> int:
     sizes = {name: {**size, "rounds": asked.rounds} for name, size in SIZES[asked.size].items()}
     results: list[Result] = []
     with _cases(sizes["cases"], progress) if set(names) - WITHOUT_CASES else _no_cases() as cases:
-        from bench import drain, drain, intake, lookup, moves, recompute, statements, sweep, workdays
+        from bench import drain, intake, lookup, moves, recompute, statements, sweep, workdays, worklist
         from bench.machine import machine, server, versions
 
         benchmarks: dict[str, Callable[..., AbstractContextManager[Benchmark]]] = {
             "W1": moves.benchmark,
             "W2": sweep.benchmark,
             "W3": lookup.benchmark,
-            "W5": drain.benchmark,
+            "W4": worklist.benchmark,
             "W5": drain.benchmark,
             "W6": workdays.benchmark,
             "W7": intake.benchmark,
