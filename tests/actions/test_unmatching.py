@@ -6,8 +6,8 @@ import pytest
 
 from tests.actions.test_statements import LATER, agency, only_line, refused, row, sent, take, transit_and_received
 from tests.world import put_in_force
-from transfers.actions.statements import match_new
-from transfers.models import Clock, Payment
+from transfers.actions.statements import look_again, match_new
+from transfers.models import Clock, Payment, StatementLine
 from transfers.selectors.verify import problems
 
 
@@ -64,3 +64,58 @@ def test_undoing_a_match_does_not_stop_the_limit_of_crediting(world):
     assert clock.status == "running"
     world.take(case, "keep_match", world.in_reviewer, now=LATER, note="没有错")
     assert list(Clock.objects.filter(case=case, kind="CREDIT").values_list("pk", "status")) == [(clock.pk, "running")]
+
+
+DOUBTS = {"reason": "D-01", "note": "少到"}
+ANSWER = {"reason": "D-13", "note": "金额无误"}
+WHY = {"reason": "F-04", "note": "认错了"}
+# While it is in doubt, what brings it there, who ends it and how; and what becomes of a line that names the case.
+IN_DOUBT = {
+    "differs": ("raise_difference", "in_handler", DOUBTS, "answer_difference", "out_handler", ANSWER, "done"),
+    "undone": ("propose_unmatch", "in_handler", WHY, "approve_unmatch", "in_reviewer", WHY, "queued undone"),
+    "kept": ("propose_unmatch", "in_handler", WHY, "keep_match", "in_reviewer", {"note": "没有错"}, "done"),
+    "asked back": ("request_reclaim", "out_handler", WHY, "refuse_reclaim", "in_handler", {"note": "无误"}, "done"),
+    "sent back": (
+        *("request_reclaim", "out_handler", WHY, "grant_reclaim", "in_handler"),
+        *({"note": "退回", "data": {"bank_reference": "T1"}}, "queued ended"),
+    ),
+}
+
+
+@pytest.mark.parametrize("how", IN_DOUBT)
+def test_a_line_that_came_while_a_case_was_in_doubt_is_looked_at_again(world, how):
+    raised, by, why, ended, answerer, answer, becomes = IN_DOUBT[how]
+    case = sent(world)
+    take(world, row(1, "无", fen=300_000, payer="某单位"))
+    match_new(agency(), now=LATER)
+    world.take(case, "match_line", world.in_handler, now=LATER, data={"line": str(only_line().pk)})
+    world.take(case, raised, getattr(world, by), now=LATER, **why)
+    take(world, row(1, f"医保 {case.number}", fen=45_678, ref="REST"), sequence=2)
+    match_new(agency(), now=LATER)
+    rest = StatementLine.objects.get(bank_reference="REST")
+    assert (rest.state, rest.reason) == ("queued", "doubted")
+    assert look_again(agency(), now=LATER).matched == 0, "nothing has been cleared up"
+    world.take(case, ended, getattr(world, answerer), now=LATER, **answer)
+    look_again(agency(), now=LATER)
+    rest.refresh_from_db()
+    first = StatementLine.objects.get(bank_reference="B00001")
+    if becomes == "queued undone":  # the wrong part waits for people; the right one is the case's
+        assert (first.state, first.reason, rest.state) == ("queued", "undone", "done")
+        assert (world.money(case).state, world.money(case).received_fen) == ("IN_TRANSIT", 45_678)
+    else:
+        assert f"{rest.state} {rest.reason}".strip() == becomes
+        assert world.money(case).state == ("MATCHED" if becomes == "done" else "RETURNING")
+    assert problems(now=LATER) == []
+
+
+def test_a_line_beside_a_receipt_that_is_undone_is_looked_at_again(world):
+    case = sent(world)
+    receipt = {"received_yuan": "3456.78", "bank_reference": "SEEN"}
+    world.take(case, "record_receipt", world.in_handler, now=LATER, data=receipt)
+    take(world, row(1, f"医保 {case.number}"))
+    match_new(agency(), now=LATER)
+    assert (only_line().state, only_line().reason) == ("queued", "doubted")
+    world.take(case, "undo_receipt", world.in_handler, now=LATER, **WHY)
+    assert look_again(agency(), now=LATER).matched == 1
+    assert (only_line().state, world.money(case).state) == ("done", "MATCHED")
+    assert problems(now=LATER) == []

@@ -173,6 +173,7 @@ def test_why_lines_wait():
     assert reason(line(NUMBER, fen=400_000), case()) == (Waits.MORE, [1])
     assert reason(line(NUMBER), case(stands=Stands.ENDED)) == (Waits.ENDED, [1])
     assert reason(line(NUMBER), case(stands=Stands.NOT_SENT)) == (Waits.EARLY, [1])
+    assert reason(line(NUMBER), case(stands=Stands.DOUBTED)) == (Waits.DOUBTED, [1])
     assert reason(line(NUMBER), case(stands=Stands.ELSEWHERE)) == (Waits.ELSEWHERE, [])
     assert reason(line(NUMBERS[5]), case(1)) == (Waits.UNKNOWN, [])
     assert reason(line("JX1234567890124", fen=5)) == (Waits.UNKNOWN, [])

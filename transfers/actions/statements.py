@@ -3,7 +3,7 @@
 A file is taken in whole or not at all. Its lines are then worked on in chunks, each in a transaction of its own: what
 is certain is matched through the door, the rest is queued with its candidates and the reason. Whatever has not been
 looked at is NEW, so a run that was killed goes on where it stopped, and two at once take turns. Lines that came before
-what they belong to are looked at again for some days.
+what they belong to, or while that was in doubt, are looked at again for some days.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ log = structlog.get_logger(__name__)
 CHUNK = 1000
 LONG = 4 * CHUNK
 AGAIN_DAYS = 30
-"""For how many days a line is looked at again that came before what it belongs to."""
+"""For how many days a line is looked at again that came before what it belongs to, or while that was in doubt."""
 TRIES = 3
+# From here the money may be awaited again: written down, differing, being undone, asked back.
+_DOUBTED = (MoneyState.RECEIVED, MoneyState.MISMATCH, MoneyState.UNMATCH_REVIEW, MoneyState.RECLAIM)
 _LOCK = 0x4A58_4D41  # "JXMA": one at a time takes in a file of an agency, or looks again
 _BLOCK = 0x4A58_4D42  # "JXMB": one at a time works on a block of lines
 Tell = Callable[[str, int, int], None]
@@ -250,7 +252,7 @@ def _blocks(agency: int) -> list[int]:
 
 
 def look_again(agency: int, *, now: datetime | None = None, run: Matched | None = None) -> Matched:
-    """Look again at queued lines that may have come before what they belong to."""
+    """Look again at queued lines that may have come before what they belong to, or while that was in doubt."""
     now, run = now or timezone.now(), run or Matched()
     work = _Work(agency, now, run, deep=True)
     last = 0
@@ -507,6 +509,8 @@ class _Work:
             return Stands.ELSEWHERE
         if money == MoneyState.IN_TRANSIT:
             return Stands.AWAITED
+        if money in _DOUBTED:
+            return Stands.DOUBTED
         return Stands.NOT_SENT if money is None or MoneyState(money).info.here else Stands.ENDED
 
     # --- what becomes of it

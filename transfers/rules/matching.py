@@ -95,6 +95,7 @@ class Waits(StrEnum):
     BELOW = "below"
     ENDED = "ended"
     EARLY = "early"
+    DOUBTED = "doubted"
     ELSEWHERE = "elsewhere"
     UNKNOWN = "unknown"
     REFUSED = "refused"
@@ -120,6 +121,9 @@ _WAITS = {
     Waits.BELOW: Named("得分低于自动匹配的最低分", "Below the score for automatic matching"),
     Waits.ENDED: Named("业务的资金已不在途，可能是重复汇款", "That case awaits nothing any more: maybe paid twice"),
     Waits.EARLY: Named("业务的资金还没有划出", "The money of that case has not been sent yet"),
+    Waits.DOUBTED: Named(
+        "业务的资金正在核对，有结果后系统再次匹配", "That case's money is being cleared up; then looked at again"
+    ),
     Waits.ELSEWHERE: Named("编号属于其他转入地的业务", "The case number belongs to another inbound area"),
     Waits.UNKNOWN: Named("附言中的业务编号不存在", "There is no case with the number in the remark"),
     Waits.REFUSED: Named("自动匹配未能办理，请人工核对", "Automatic matching was refused; check by hand"),
@@ -127,15 +131,19 @@ _WAITS = {
     Waits.BY_HAND: Named("人工登记的到账", "Recorded by hand"),
     Waits.RETURN_FAILED: Named("退回付款人未成功", "It could not be sent back"),
 }
-# What another look may settle by itself, because it came before what it belongs to.
-AGAIN = (Waits.NONE, Waits.EARLY, Waits.LESS)
+# What another look may settle by itself: it came before what it belongs to, or while that was in doubt.
+AGAIN = (Waits.NONE, Waits.EARLY, Waits.DOUBTED, Waits.LESS)
 
 
 class Stands(StrEnum):
-    """Where the money of a case stands, as seen from the agency on whose account the line came in."""
+    """Where the money of a case stands, as seen from the agency on whose account the line came in.
+
+    DOUBTED: people are clearing up what came, and it may be awaited again.
+    """
 
     AWAITED = "awaited"
     NOT_SENT = "not_sent"
+    DOUBTED = "doubted"
     ENDED = "ended"
     ELSEWHERE = "elsewhere"
 
@@ -484,6 +492,7 @@ def _by_number(line: Line, numbers: Sequence[str], ranked: Sequence[Scored]) -> 
         (Stands.ELSEWHERE, Waits.ELSEWHERE),
         (Stands.ENDED, Waits.ENDED),
         (Stands.NOT_SENT, Waits.EARLY),
+        (Stands.DOUBTED, Waits.DOUBTED),
     ):
         if any(one.expected.stands is stands for one in named):
             # Of another area's case nothing is shown but that it is theirs.
