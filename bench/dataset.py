@@ -15,7 +15,6 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.utils import timezone
-from stdnum.cn import ric
 
 from accounts.crypto import seal_value
 from accounts.models import User
@@ -25,6 +24,7 @@ from transfers.demo.receiving import give_accounts
 from transfers.models import Agency, Alarm, CaseEvent, Clock, Membership, Person, TransferCase
 from transfers.policies import applying
 from transfers.rules import casenumber
+from transfers.rules.identity import check_character
 from transfers.rules.parties import Role
 from transfers.rules.workdays import ZONE, due_instant
 from transfers.sla.calendars import calendar_for, edition_for
@@ -62,7 +62,7 @@ def identity_number(serial: int) -> str:
     """A number with a right check digit that belongs to nobody: 1 to 999 of a day, one day after another."""
     birth = date(1960, 1, 1) + timedelta(days=serial // 999)
     body = f"110101{birth:%Y%m%d}{serial % 999 + 1:03d}"
-    return f"{body}{ric.calc_check_digit(body)}"
+    return f"{body}{check_character(body)}"
 
 
 def make(*, cases: int, groups: int, due: int) -> Dataset:

@@ -153,7 +153,7 @@ def benchmark(cases: Dataset | None, size: dict[str, Any]) -> Iterator[Benchmark
             done = time.perf_counter()
             found = counts(file.pk)
             if filed != right(lines) or found.states != {"ACCEPTED": filed}:
-                raise Unfit(f"filed {filed} of {right(lines)}: {found.states}")
+                raise Unfit(f"filed {filed} of {right(lines)}: {dict(found.outcomes)} {dict(found.states)}")
             again = confirm(world.actor, look_at(world.actor, data, now=world.now).pk, now=world.now)
             if again.pk != file.pk or file_lines(again.pk, now=world.now):
                 raise Unfit("the file a second time was not left alone")
