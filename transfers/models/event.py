@@ -17,7 +17,7 @@ class CaseEvent(models.Model):
     `data` holds particulars that are safe to show to both sides: no identity number, no phone number.
     """
 
-    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="events")
+    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="events", db_index=False)
     version = models.PositiveIntegerField(null=True)
     at = models.DateTimeField()
     kind = models.CharField(max_length=8, default="move")
@@ -26,7 +26,7 @@ class CaseEvent(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     actor_name = models.CharField(max_length=80, blank=True)
     side = models.CharField(max_length=10)
-    agency = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+")
+    agency = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+", db_index=False)
     from_state = models.CharField(max_length=20, blank=True)
     to_state = models.CharField(max_length=20, blank=True)
     from_money = models.CharField(max_length=20, blank=True)

@@ -89,6 +89,7 @@ _EVENT = (
 )
 # With the key left alone, an alarm that somebody else writes for one of these clocks waits for nobody.
 _NEXT = "WHERE t.next_at <= %s ORDER BY t.next_at, t.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"
+_FIRED = "SELECT clock_id, generation, rung FROM transfers_alarm WHERE clock_id = ANY(%s)"
 
 
 def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
@@ -192,10 +193,7 @@ def _reached(clock: Clock, ladders: _Ladders) -> tuple[list[_Due], int]:
 def _claim(due: list[_Due], now: datetime) -> list[_Due]:
     """Write the alarm rows; only those that were not there already have been fired by us."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT clock_id, generation, rung FROM transfers_alarm WHERE clock_id = ANY(%s)",
-            [list({item.clock.pk for item in due})],
-        )
+        cursor.execute(_FIRED, [list({item.clock.pk for item in due})])
         before = set(cursor.fetchall())
     fresh = [item for item in due if (item.clock.pk, item.clock.generation, item.rung.code) not in before]
     write_new(
