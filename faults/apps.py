@@ -147,28 +147,17 @@ def _nothing_due_at_first() -> None:
     patch.object(BeatingScheduler, "setup_schedule", Scheduler.setup_schedule).start()
 
 
-def _keys_forgotten() -> None:
-    from transfers.actions.idempotency import Promise
-
-    patch.object(Promise, "kept", lambda self: None).start()
-
-
 def _claims_shared() -> None:
     """Sweepers that hold nothing, and meet between reading and writing."""
-    from faults.points import heard, rewritten
-
-    def slowly(what: str) -> None:
-        if what == "write":
-            time.sleep(0.2)
+    from faults.points import held, rewritten
 
     _always.enter_context(rewritten(r"FOR (NO KEY )?UPDATE( OF \S+)? SKIP LOCKED", ""))
     _always.enter_context(rewritten(r'FROM "?transfers_alarm"? WHERE', r"\g<0> false AND"))
-    _always.enter_context(heard(slowly))
+    _always.enter_context(held(r'(INSERT INTO|COPY) "?transfers_alarm', seconds=6))
 
 
 _always = ExitStack()
 OFF: dict[str, Callable[[], None]] = {
     "beat-catches-up": _nothing_due_at_first,
-    "idempotency": _keys_forgotten,
     "claims": _claims_shared,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -157,6 +158,25 @@ def chosen(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(1, count + 1))
     return sorted({1 + round(step * (count - 1) / (most - 1)) for step in range(most)})
+
+
+@contextmanager
+def held(pattern: str, *, seconds: float) -> Iterator[None]:
+    """Hold up statements in which `pattern` is found, so that others meet them."""
+    cursors, found = psycopg.Cursor, re.compile(pattern)
+
+    def holding(send: Callable[..., Any]) -> Callable[..., Any]:
+        def sent(cursor: psycopg.Cursor[Any], sql: Any, *rest: Any, **more: Any) -> Any:
+            if found.search(_text(sql, cursor)):
+                time.sleep(seconds)
+            return send(cursor, sql, *rest, **more)
+
+        return sent
+
+    with ExitStack() as patches:
+        for name in ("execute", "executemany", "copy"):
+            patches.enter_context(patch.object(cursors, name, holding(getattr(cursors, name))))
+        yield
 
 
 @contextmanager

@@ -38,6 +38,8 @@ from transfers.rules.parties import Channel
 
 PATIENCE = 180.0
 """Seconds in which all must have been done, on a machine that may do other work as well."""
+ONCE = {"FAULTS_EVERY": "36000"}
+"""The control of asking again: beat asks for everything, once."""
 STILL = 20.0
 """Seconds without a change after which a control takes it that nothing more will come."""
 AFTERWARDS = 4.0
@@ -73,11 +75,6 @@ class Programs:
             if program.poll() is not None:
                 self.stack.kill(program)  # what it has left of itself
                 self.wanted[name] = start, start(env=self.env)
-
-    def stop(self, name: str) -> None:
-        """For good."""
-        _start, program = self.wanted.pop(name)
-        self.stack.kill(program)
 
     def all_done(self, wanted: Rows, *, guarded: bool) -> None:
         """Go on until everything is there, and a little longer; without a guard until nothing moves any more."""
@@ -132,12 +129,9 @@ def worker(ground: Ground, outcome: Outcome, guarded: bool) -> None:
     sweep, drain, bank = tasks.sweep.name, letters.drain.name, tasks.bank.name
     with ground.fresh("day"):
         planned = kills(ground, (sweep, 4, "self"), (drain, 4, "self"), (bank, 9, "all"))
-        programs = Programs(ground, FAULTS_KILL=as_text(planned))
+        programs = Programs(ground, FAULTS_KILL=as_text(planned), **({} if guarded else ONCE))
         programs.run("worker", partial(ground.stack.worker, processes=2))
         programs.run("beat", ground.stack.beat)
-        if not guarded:
-            until(lambda: any(kill.done for kill in planned), patience=PATIENCE)
-            programs.stop("beat")
         programs.all_done(wanted, guarded=guarded)
         counted(ground, wanted, outcome, planned, guarded=guarded)
         outcome.times = sum(kill.done for kill in planned)
@@ -185,13 +179,11 @@ def database_away(ground: Ground, outcome: Outcome, guarded: bool) -> None:
     wanted = done_day(ground)
     with ground.fresh("day", lasting=True):
         planned = kills(ground, (tasks.bank.name, 9, str(ground.stack.postmaster)))
-        programs = Programs(ground, FAULTS_KILL=as_text(planned))
+        programs = Programs(ground, FAULTS_KILL=as_text(planned), **({} if guarded else ONCE))
         programs.run("worker", partial(ground.stack.worker, processes=2))
         programs.run("beat", ground.stack.beat)
         if not until(lambda: planned[0].done, patience=PATIENCE):
             raise Unfit("the database server was not killed")
-        if not guarded:
-            programs.stop("beat")
         time.sleep(2)
         ground.stack.database_again()
         programs.all_done(wanted, guarded=guarded)
@@ -217,10 +209,8 @@ def web(ground: Ground, outcome: Outcome, guarded: bool) -> None:
     count = request_points(ground, key)
     for point in chosen(count, 3) if guarded else [count]:
         with ground.fresh("partner"):
-            if not guarded:
-                ground.sql("ALTER TABLE transfers_idempotencykey DROP CONSTRAINT idempotency_once")
-            planned, off = kills(ground, (PATH, point, "all")), {} if guarded else {"FAULTS_OFF": "idempotency"}
-            number = filed(Programs(ground, FAULTS_KILL=as_text(planned), **off), key)
+            planned = kills(ground, (PATH, point, "all"))
+            number = filed(Programs(ground, FAULTS_KILL=as_text(planned)), key, same=guarded)
             if not planned[0].done:
                 raise Unfit(f"web was not killed at point {point}")
             cases = question(ground.here, "SELECT count(*) FROM transfers_transfercase")
@@ -250,25 +240,27 @@ def request_points(ground: Ground, key: str) -> int:
     return int(ended.answer)
 
 
-def filed(programs: Programs, key: str) -> str:
-    """Send the application until there is an answer; the number of its case."""
+def filed(programs: Programs, key: str, *, same: bool) -> str:
+    """Send the application until there is an answer, under the `same` key or each time another; the case's number."""
     port = free_port()
     programs.run("web", partial(programs.stack.web, port))
-    deadline, number = time.monotonic() + PATIENCE, ""
+    deadline, number, tries = time.monotonic() + PATIENCE, "", 0
     while not number and time.monotonic() < deadline:
         programs.tend()
-        number = file(port, key) if listens(port) else ""
+        if listens(port):
+            tries += 1
+            number = file(port, key, "one-application" if same else f"try-{tries}")
         time.sleep(0.1)
     programs.stack.quiet()
     return number
 
 
-def file(port: int, key: str) -> str:
+def file(port: int, key: str, idempotency: str) -> str:
     """File an application; the number of its case, or nothing when no answer came."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}{PATH}",
         json.dumps(application(1)).encode(),
-        {"Content-Type": "application/json", "Authorization": f"Bearer {key}", "Idempotency-Key": "one-application"},
+        {"Content-Type": "application/json", "Authorization": f"Bearer {key}", "Idempotency-Key": idempotency},
     )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -30,7 +30,7 @@ FRIDAY = NEXT_TUESDAY + 3 * DAY  # three working days after Tuesday
 SWEEPERS = 4
 # What a scheduler without a memory would do after an outage: what was missed is missed.
 _MISSED = """
-UPDATE transfers_clock k SET done = p.passed, next_at = (k.plan -> p.passed ->> 'at')::timestamptz
+UPDATE transfers_clock k SET done = p.passed, next_at = (k.plan -> p.passed::int ->> 'at')::timestamptz
 FROM (SELECT c.id, count(e) FILTER (WHERE (e ->> 'at')::timestamptz <= %s) AS passed
     FROM transfers_clock c, jsonb_array_elements(c.plan) e WHERE c.status = 'running' GROUP BY c.id) p
 WHERE p.id = k.id
