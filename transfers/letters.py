@@ -123,7 +123,7 @@ def for_moves(moved: Sequence[tuple[TransferCase, Taken]]) -> list[Draft]:
     steps = [(case, declared) for case, taken in moved for declared, *_rest in taken]
     if owned := [case for case, declared in steps if declared.name in TO_OWNER]:
         prefetch_related_objects(owned, "owner")
-    if filed := [case for case, declared in steps if declared.move.public and case.partner_id]:
+    if filed := [case for case, _taken in moved if case.partner_id]:
         prefetch_related_objects(filed, "partner")
     work = {TO_STAFF[declared.name] for _case, declared in steps if declared.name in TO_STAFF}
     agencies = {getattr(case, TO_STAFF[declared.name].column) for case, declared in steps if declared.name in TO_STAFF}
@@ -153,7 +153,7 @@ def _of_one(case: TransferCase, taken: Taken, colleagues: Mapping[int, Sequence[
             extra["advice"] = Named(advice["zh"], advice["en"])
         drafts += to_person(case, template, dedupe=f"{case.number}:{event.version}:{template}", extra=extra)
     for declared, step, event in taken:
-        drafts += _to_colleagues(case, declared, step, colleagues, key=f"{case.number}:{event.version}")
+        drafts += _to_colleagues(case, declared, step, event, colleagues, key=f"{case.number}:{event.version}")
     return drafts
 
 
@@ -178,6 +178,7 @@ def _to_colleagues(
     case: TransferCase,
     declared: Declared,
     step: Step,
+    event: CaseEvent,
     colleagues: Mapping[int, Sequence[tuple[Role, User]]],
     *,
     key: str,
@@ -185,14 +186,14 @@ def _to_colleagues(
     """To those whose work it becomes, and to the platform that filed the case."""
     drafts: list[Draft] = []
     if work := TO_STAFF.get(declared.name):
-        users = members([getattr(case, work.column)], work.roles)
-        drafts += to_staff(
-            (user for _agency, _role, user in users), case, work.template, dedupe=key, extra=_work(declared, step)
-        )
+        there = colleagues.get(getattr(case, work.column), ())
+        users = (user for role, user in there if role in work.roles)
+        drafts += to_staff(users, case, work.template, dedupe=key, extra=_work(declared, step))
     if (back := TO_OWNER.get(declared.name)) and case.owner is not None:
         drafts += to_staff([case.owner], case, back, dedupe=key, extra=_work(declared, step))
-    if declared.move.public and case.partner is not None and case.partner.active and case.partner.webhook_url:
-        drafts.append(_webhook(case, declared, step, dedupe=f"{key}:webhook"))
+    told = declared.move.told(event.to_money)
+    if told and case.partner is not None and case.partner.active and case.partner.webhook_url:
+        drafts.append(_webhook(case, told, step, dedupe=f"{key}:webhook"))
     return drafts
 
 
@@ -368,10 +369,9 @@ def _work(declared: Declared, step: Step) -> dict[str, Any]:
     return extra
 
 
-def _webhook(case: TransferCase, declared: Declared, step: Step, *, dedupe: str) -> Draft:
-    partner, public = case.partner, declared.move.public
+def _webhook(case: TransferCase, told: Named, step: Step, *, dedupe: str) -> Draft:
+    partner = case.partner
     assert partner is not None
-    assert public is not None
     return Draft(
         channel="webhook",
         template="case.moved",
@@ -383,8 +383,8 @@ def _webhook(case: TransferCase, declared: Declared, step: Step, *, dedupe: str)
             "version": case.version,
             "state": case.state,
             "stage": case.info.public.zh,
-            "what": public.zh,
-            "what_en": public.en,
+            "what": told.zh,
+            "what_en": told.en,
             "at": step.now.isoformat(),
         },
         secret={"signing_key": partner.webhook_secret},

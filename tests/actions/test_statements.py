@@ -26,6 +26,7 @@ from transfers.places import agency_of
 from transfers.rules import bankfiles
 from transfers.rules.errors import Refusal
 from transfers.rules.parties import Channel, Role
+from transfers.selectors.progress import timeline
 from transfers.selectors.verify import problems
 
 PAYER = "南宁市医疗保障经办机构"
@@ -204,10 +205,14 @@ def test_parts_make_up_a_case_and_one_line_serves_two(world):
     money = world.money(parted)
     assert (money.received_fen, money.matched_at, money.bank_reference) == (300_000, None, "B00001")
     assert transit_and_received() == (45_678, 300_000 + 2 * 345_678)
+    arrived = "余额已到达转入地"
+    assert arrived not in [entry.title.zh for entry in timeline(parted, public=True)], "a part is not the balance"
+    assert arrived in [entry.title.zh for entry in timeline(one, public=True)]
     take(world, row(1, f"{parted.number} 第二笔", fen=45_678, ref="P2"), sequence=2)
     match_new(agency(), now=LATER)
     money = world.money(parted)
     assert (money.state, money.received_fen) == ("MATCHED", 345_678)
+    assert [entry.title.zh for entry in timeline(parted, public=True)].count(arrived) == 1
     assert set(StatementLine.objects.values_list("state", flat=True)) == {"done"}
     assert transit_and_received() == (0, 3 * 345_678)
     assert problems(now=LATER) == []
@@ -303,8 +308,9 @@ def test_what_was_written_down_by_hand_is_a_line_too(world):
     refused("J-LINE-KNOWN", world.take, other, "match_receipt", world.in_handler)
     world.take(other, "undo_receipt", world.in_handler, reason="F-04", note="同一笔")
     refused("J-LINE-KNOWN", world.take, other, "record_receipt", world.in_handler, data=receipt)
-    # The bank tells it as well: the line is known.
-    assert [one.bank_reference for one in take(world, row(1, ref="HAND-1")).twice] == ["HAND-1"]
+    # The bank tells it as well: its line takes the place of the one by hand.
+    taken = take(world, row(1, ref="HAND-1"))
+    assert ([one.bank_reference for one in taken.adopted], taken.stored, taken.twice) == (["HAND-1"], 0, ())
     # And the other way round: the bank has told it when it is matched by hand.
     world.take(other, "record_receipt", world.in_handler, data={**receipt, "bank_reference": "B7"})
     take(world, row(1, "张", ref="B7"), sequence=2)

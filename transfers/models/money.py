@@ -443,6 +443,7 @@ class Remittance(models.Model):
         en="Match automatically",
         side=Side.SYSTEM,
         public=Named("余额已到达转入地", "The balance has arrived in the inbound area"),
+        public_in=M.MATCHED.value,
     )
     def auto_match(self, step: Step) -> None:
         self._arrives(step, None)
@@ -463,6 +464,7 @@ class Remittance(models.Model):
             Field("amount_yuan", "money", "本业务金额（元）", "Amount for this case (yuan)", required=False),
         ),
         public=Named("余额已到达转入地", "The balance has arrived in the inbound area"),
+        public_in=M.MATCHED.value,
     )
     def match_line(self, step: Step) -> None:
         self._arrives(step, step.user_id)
@@ -564,6 +566,7 @@ class Remittance(models.Model):
         side=Side.IN,
         roles=(Role.FINANCE,),
         reasons="money",
+        needs=("received_fen", "J-NONE-MATCHED"),
         note=True,
         tone="warn",
     )

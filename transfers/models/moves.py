@@ -40,7 +40,9 @@ class Move:
     `roles`: any one of them, in the agency of `side`. `either`: both agencies may take it; `holding`: only the one on
     whose desk the case lies. `four_eyes`: columns holding people who may not take this step. `owned`: only the person
     who claimed the case; `claims`: whoever takes it claims the case. `reasons`: the closed list to choose from.
-    `public`: a line for the person's history. Where the side is the applicant, `roles` may take the step at a window.
+    `needs`: a column of the row that must hold something, and the code of the refusal where it does not.
+    `public`: a line for the person's history; `public_in`: only where the money has come to this state. Where the side
+    is the applicant, `roles` may take the step at a window.
     """
 
     zh: str
@@ -53,15 +55,21 @@ class Move:
     owned: bool = False
     claims: bool = False
     reasons: str = ""
+    needs: tuple[str, str] = ("", "")
     note: bool = False
     fields: tuple[Field, ...] = ()
     tone: str = "primary"
     confirm: Named | None = None
     public: Named | None = None
+    public_in: str = ""
 
     @property
     def named(self) -> Named:
         return Named(self.zh, self.en)
+
+    def told(self, to_money: str) -> Named | None:
+        """The line for the person's history of a step that left the money in this state; None where there is none."""
+        return self.public if self.public_in in ("", to_money) else None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -81,6 +89,11 @@ class Declared:
     @property
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(source for source, _target in self.ways))
+
+    def lacking(self, row: Any) -> str:
+        """The code of the refusal where the row does not hold what the step needs; else empty."""
+        column, code = self.move.needs
+        return code if column and not getattr(row, column) else ""
 
     @property
     def reviews(self) -> bool:

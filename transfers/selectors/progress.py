@@ -291,13 +291,14 @@ def timeline(case: TransferCase, *, public: bool) -> list[Entry]:
                 title = Named(event.data.get("zh", event.name), event.data.get("en", event.name))
                 entries.append(Entry(at=event.at, title=title, kind=event.kind, side=Side(event.side).named))
             continue
-        if public and declared.move.public is None:
+        told = declared.move.told(event.to_money) if public else None
+        if public and told is None:
             continue
         reason = ALL.get(event.reason)
         entries.append(
             Entry(
                 at=event.at,
-                title=declared.move.public if public and declared.move.public else declared.move.named,
+                title=told or declared.move.named,
                 kind=event.kind,
                 side=Side(event.side).named,
                 who="" if public else event.actor_name,
