@@ -7,10 +7,12 @@ import re
 import pytest
 from django.db import transaction
 
+from tests.actions.test_statements import LATER, agency, only_line, row, sent, take
 from tests.admin.conftest import address, again, post_step
 from tests.world import MONDAY, user
 from transfers.access import Actor, actor_for
 from transfers.actions import perform
+from transfers.actions.statements import match_new
 from transfers.models import MOVES, CaseEvent, Remittance, TransferCase
 from transfers.models.labels import said
 from transfers.rules.codes import LISTS
@@ -25,7 +27,7 @@ ROUTE = (
     *("propose_remittance", "approve_remittance", "record_receipt", "match_receipt", "credit_account"),
 )
 # What the door says when a step is not for this person or not for now. Anything else means that it is theirs to take.
-NOT_THEIRS = {"J-NOT-YOURS", "J-FOUR-EYES", "J-NOT-OWNER", "J-NOT-NOW", "J-NOT-FOUND"}
+NOT_THEIRS = {"J-NOT-YOURS", "J-FOUR-EYES", "J-NOT-OWNER", "J-NOT-NOW", "J-NOT-FOUND", "J-NONE-MATCHED"}
 
 
 class Undo(Exception):
@@ -95,6 +97,24 @@ def test_the_page_shows_those_buttons(world, signed_in, who):
     offers = allowed_moves(actor_for(member), case, None)
     assert set(re.findall(r'data-step="(\w+)"', page)) == {offer.name for offer in offers if offer.allowed}
     assert set(re.findall(r'data-not-step="(\w+)"', page)) == {offer.name for offer in offers if not offer.allowed}
+
+
+def test_a_match_is_offered_to_be_undone_where_there_is_one(world, signed_in):
+    case, client = sent(world), signed_in(world.in_handler)
+
+    def offered() -> bool:
+        page = client.get(address("change", case.pk)).content.decode()
+        assert 'data-step="match_line"' in page
+        return "propose_unmatch" in page
+
+    assert not offered()
+    forged = post_step(client, case, "propose_unmatch", reason="F-04", note="x")
+    assert forged.status_code == 409
+    assert "没有已匹配的到账" in forged.content.decode()
+    take(world, row(1, "无", fen=300_000, payer="某单位"))
+    match_new(agency(), now=LATER)
+    world.take(case, "match_line", world.in_handler, now=LATER, data={"line": str(only_line().pk)})
+    assert (world.money(case).state, offered()) == ("IN_TRANSIT", True)
 
 
 def test_a_case_is_carried_through_its_pages(world, signed_in):

@@ -313,7 +313,9 @@ class EveryRoute(RuleBasedStateMachine):
     def fits(self, case: TransferCase, money: Remittance | None, declared: Declared) -> bool:
         if declared.machine == "case":
             return case.state in declared.sources
-        return money is not None and money.state in declared.sources and case.state != State.WITHDRAW_REQUESTED
+        if money is None or money.state not in declared.sources or case.state == State.WITHDRAW_REQUESTED:
+            return False
+        return declared.name != "propose_unmatch" or bool(money.received_fen)
 
     def may(self, actor: Actor, case: TransferCase, money: Remittance | None, declared: Declared) -> bool:
         """Who may take a step, told once more from its declaration and the rows of memberships."""

@@ -138,14 +138,6 @@ def answer_difference(context: Context) -> Effect:
     return Effect({"payment": rest.number}, writes=((payments.write, rest),))
 
 
-@effect("propose_unmatch")
-def propose_unmatch(context: Context) -> Effect:
-    """All that has been matched to the case is in doubt, a part too. J-NONE-MATCHED where nothing has."""
-    if not context.money.received_fen:
-        raise refusal("J-NONE-MATCHED")
-    return Effect()
-
-
 @effect("keep_match")
 def keep_match(context: Context) -> Effect:
     """The money is where it was, with what had been said of its amount since it was sent."""

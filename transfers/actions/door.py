@@ -404,12 +404,15 @@ def _unanswered(case: TransferCase) -> set[str]:
 
 
 def _check_state(case: TransferCase, remittance: Remittance | None, declared: Declared) -> None:
-    """The transition must be declared for where the case, or its money, stands now; money rests in a held case."""
+    """The transition must be declared for where the case, or its money, stands now, and find what it needs; money rests
+    in a held case."""
     of_case = declared.machine == "case" or case.info.holds
     subject = case if declared.machine == "case" else None if case.info.holds else remittance
     if subject is None or subject.state not in declared.sources:
         info = case.info if of_case else MoneyState(remittance.state if remittance else "NONE").info
         raise refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=declared.move.zh, what_en=declared.move.en)
+    if code := declared.lacking(subject):
+        raise refusal(code)
 
 
 def _stale(case: TransferCase, shown: int) -> Refusal:

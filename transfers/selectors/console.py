@@ -77,7 +77,7 @@ def takes_part(actor: Actor, case: TransferCase) -> bool:
 
 
 def allowed_moves(actor: Actor, case: TransferCase, remittance: Remittance | None) -> list[Offer]:
-    """The steps that the case admits now, those that this actor may take first.
+    """The steps that the case admits now and that find what they need, those that this actor may take first.
 
     The same checks as in `actions.perform`, which has the last word. Empty for those who only watch.
     """
@@ -86,6 +86,8 @@ def allowed_moves(actor: Actor, case: TransferCase, remittance: Remittance | Non
     offers = []
     for declared in MOVES.values():
         if declared.move.side is Side.SYSTEM or not _for_now(case, remittance, declared):
+            continue
+        if _lacking(case, remittance, declared):
             continue
         offers.append(Offer(declared, _objection(actor, case, remittance, declared)))
     return sorted(offers, key=lambda offer: (not offer.allowed, offer.tone != "primary"))
@@ -101,7 +103,13 @@ def offer_for(actor: Actor, case: TransferCase, remittance: Remittance | None, n
         info = case.info if declared.machine == "case" else MoneyState(remittance.state if remittance else "NONE").info
         move = declared.move
         why = refusal("J-NOT-NOW", state=info.zh, state_en=info.en, what=move.zh, what_en=move.en)
+    elif why is None and (code := _lacking(case, remittance, declared)):
+        why = refusal(code)
     return Offer(declared, why)
+
+
+def _lacking(case: TransferCase, remittance: Remittance | None, declared: Declared) -> str:
+    return declared.lacking(case if declared.machine == "case" else remittance)
 
 
 def _for_now(case: TransferCase, remittance: Remittance | None, declared: Declared) -> bool:
