@@ -8,10 +8,11 @@ import pytest
 from django.db.models import Sum
 
 from tests.sla.days import at
-from tests.world import MONDAY, OUT, put_in_force
+from tests.world import MONDAY, OUT, World, put_in_force
 from transfers.access import person_actor
 from transfers.models import CaseEvent, Enrolment, LedgerEntry, TransferCase
 from transfers.rules.errors import Refusal
+from transfers.selectors.verify import problems
 
 BANK = {"payee_bank": "测试银行", "payee_account": "6222000000000000004"}
 LATER = at("06-09", "09:00")
@@ -103,3 +104,25 @@ def test_open_costs_are_settled_before_the_balance_is_fixed(world):
     case = world.take(case, "settle", world.out_handler, **settled)
     assert (world.money(case).state, world.money(case).amount_fen) == ("FROZEN", 345_778)
     assert books(case) == {"personal": -345_678, "interest": -100, "fixed": 345_778}
+
+
+@pytest.mark.parametrize("inside", ["instant", "move"])
+def test_what_is_credited_at_once_is_not_sent_until_more_follows(db, inside):
+    put_in_force("450000", in_province_fund=inside)
+    world = World(into="450200")
+    case = world.carry(world.accepted(), "approve_out")
+    money = world.money(case)
+    assert (money.state, money.destination) == ("FROZEN", "instant" if inside == "instant" else "inbound")
+    if inside == "move":
+        world.take(case, "propose_remittance", world.out_handler)
+        return
+    refused("J-NO-PAYMENT", world.take, case, "propose_remittance", world.out_handler)
+    assert (world.money(case).state, world.money(case).destination) == ("FROZEN", "instant")
+    case = world.carry_from(case, "claim_in", "approve_in")
+    assert (world.money(case).state, case.state) == ("CREDITED", "COMPLETED")
+    late = {"reason": "L-01", "note": "年度结息", "data": {"amount_yuan": "1.23"}}
+    world.take(case, "open_supplement", world.out_handler, **late)
+    world.take(case, "propose_remittance", world.out_handler)
+    money = world.money(case)
+    assert (money.state, money.destination, money.amount_fen) == ("REMIT_REVIEW", "inbound", 123)
+    assert problems(now=MONDAY) == []
