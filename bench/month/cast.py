@@ -6,71 +6,38 @@ on every step of every case goes through the real actions.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from random import Random
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from stdnum.cn import ric
 
-from accounts.models import User
-from transfers import memory
-from transfers.access import Actor, actor_for
+from simulate.offices import LIMITED, Office, a_balance, a_name, agencies, birth_date, identity_number, publish, staffed
 from transfers.actions.intake import person_hashes
-from transfers.demo.receiving import give_accounts
 from transfers.models import (
-    Agency,
     CaseEvent,
     Clock,
     ContributionPeriod,
     Enrolment,
-    Membership,
     Person,
     PersonalAccount,
-    Policy,
     TransferCase,
 )
 from transfers.places import furnish
 from transfers.policies import applying
 from transfers.rules import casenumber
 from transfers.rules.months import month_from_text
-from transfers.rules.parties import Role, Side
+from transfers.rules.parties import Side
 from transfers.rules.routes import ClockKind
 from transfers.rules.workdays import ZONE
 from transfers.sla import clocks
 
-# domain: lognormal with a median of 1,500 and a mean of 3,900 yuan, 12 % empty.
-MEDIAN_FEN, MEAN_FEN, EMPTY = 1_500_00, 3_900_00, 0.12
-SIGMA = math.sqrt(2 * math.log(MEAN_FEN / MEDIAN_FEN))
-MOST_FEN = 900_000_00
 FREEZE = {"from": "12-29", "to": "01-09"}
 FROZEN_SHARE = 0.3
 ROWS = 5000
-_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢"
-_GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红梅建国志文海燕春生晓东雪峰佳琪子轩雨晨思宇"
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """An agency with the people whom the month needs: two who work on records, two on money."""
-
-    agency: Agency
-    handler: Actor
-    reviewer: Actor
-    maker: Actor
-    checker: Actor
-
-    @property
-    def pk(self) -> int:
-        return self.agency.pk
-
-    @property
-    def area(self) -> str:
-        return self.agency.area_id
 
 
 @dataclass(slots=True)
@@ -88,9 +55,18 @@ def assemble(*, areas: int, cases: int, days: Sequence[date], rng: Random) -> Ca
     """Make everybody; the cases are spread over these days, over all pairs of areas, and over balances."""
     if TransferCase.objects.exists():
         raise ValueError("this database holds cases already")
-    offices = list(_offices(areas))
-    frozen = frozenset(office.area for office in offices[: max(1, round(areas * FROZEN_SHARE))])
-    _policies(offices, frozen)
+    chosen = agencies(areas)
+    frozen = frozenset(agency.area_id for agency in chosen[: max(1, round(areas * FROZEN_SHARE))])
+    # Some areas send nothing around the turn of the year; every other one has limits for the money.
+    values = {
+        agency.area_id: {
+            **({"year_end_freeze": FREEZE} if agency.area_id in frozen else {}),
+            **(LIMITED if n % 2 else {}),
+        }
+        for n, agency in enumerate(chosen)
+    }
+    publish(chosen, values, since=date(2025, 12, 1))
+    offices = list(staffed(chosen, shared=False))
     cast = Cast(offices, frozen)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -102,70 +78,6 @@ def assemble(*, areas: int, cases: int, days: Sequence[date], rng: Random) -> Ca
     return cast
 
 
-def _offices(count: int) -> Iterable[Office]:
-    """The first areas of as many provinces as there are, so that moves cross provinces."""
-    rows = Agency.objects.filter(valid_to__isnull=True, area__pooling=True).select_related("area").order_by("area_id")
-    rows = rows.exclude(area__in=Policy.objects.values("area"))  # those follow the month's own policies
-    by_province: dict[str, list[Agency]] = defaultdict(list)
-    for agency in rows:
-        by_province[agency.area_id[:2]].append(agency)
-    ordered = [group[n] for n in range(len(rows)) for group in by_province.values() if n < len(group)]
-    chosen = sorted(ordered[:count], key=lambda agency: agency.area_id)
-    give_accounts([agency for agency in chosen if not agency.bank_accounts.exists()])
-    records = (Role.OUT_HANDLER, Role.IN_HANDLER), (Role.OUT_REVIEWER, Role.IN_REVIEWER)
-    for agency in chosen:
-        people = []
-        for what, roles in zip(
-            ("handler", "reviewer", "maker", "checker"), (*records, *[(Role.FINANCE,)] * 2), strict=True
-        ):
-            who = User.objects.create(
-                username=f"{what}.{agency.area_id}", display_name=f"{what} {agency.area_id}", is_staff=True
-            )
-            Membership.objects.bulk_create(Membership(user=who, agency=agency, role=role.value) for role in roles)
-            people.append(actor_for(who))
-        yield Office(agency, *people)
-
-
-def _policies(offices: Sequence[Office], frozen: frozenset[str]) -> None:
-    """Everything goes to the inbound agency, by a bank; some areas send nothing around the turn of the year."""
-    for n, office in enumerate(offices):
-        values: dict[str, object] = {
-            "in_province_mode": "normal",
-            "in_province_fund": "move",
-            "cross_province_fund": "move",
-            "wallet_enabled": False,
-            "year_end_freeze": FREEZE if office.area in frozen else None,
-        }
-        if n % 2:
-            values |= {"fund_remit_days": 5, "fund_credit_days": 2}
-        Policy.objects.create(
-            area_id=office.area,
-            version=990,
-            valid_from=date(2025, 12, 1),
-            document_number="模拟",
-            values=values,
-            published_at=datetime(2025, 12, 1, tzinfo=ZONE),
-        )
-    memory.forget()
-
-
-def identity_number(serial: int) -> str:
-    """A number with a right check digit that belongs to nobody: 1 to 999 of a day, one day after another."""
-    birth = date(1960, 1, 1) + timedelta(days=serial // 999)
-    body = f"110101{birth:%Y%m%d}{serial % 999 + 1:03d}"
-    return f"{body}{ric.calc_check_digit(body)}"
-
-
-def _balance(rng: Random) -> int:
-    if rng.random() < EMPTY:
-        return 0
-    return max(1, min(MOST_FEN, round(rng.lognormvariate(math.log(MEDIAN_FEN), SIGMA))))
-
-
-def _name(rng: Random) -> str:
-    return rng.choice(_SURNAMES) + "".join(rng.choice(_GIVEN) for _ in range(rng.choice([1, 2, 2])))
-
-
 def _cases(cast: Cast, count: int, days: Sequence[date], rng: Random) -> None:
     people, enrolments, periods, accounts, cases, events = [], [], [], [], [], []
     since = date(2020, 1, 1)
@@ -173,13 +85,18 @@ def _cases(cast: Cast, count: int, days: Sequence[date], rng: Random) -> None:
         out, into = rng.sample(cast.offices, 2)
         day = days[i * len(days) // (count + 1)]
         at = datetime.combine(day, time(9), tzinfo=ZONE)
-        identity, name, balance = identity_number(i), _name(rng), _balance(rng)
+        identity, name, balance = identity_number(i), a_name(rng), a_balance(rng)
         found, tail = person_hashes("01", identity)
         number = casenumber.number(i, day.year, settings.CASE_NUMBER_KEY)
-        born = date(1960, 1, 1) + timedelta(days=i // 999)
         people.append(
             Person(
-                pk=i, identity_number=identity, identity_hash=found, tail_hash=tail, name=name, birth_date=born, sex="1"
+                pk=i,
+                identity_number=identity,
+                identity_hash=found,
+                tail_hash=tail,
+                name=name,
+                birth_date=birth_date(i),
+                sex="1",
             )
         )
         enrolments += [

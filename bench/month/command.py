@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from bench.database import NoDatabase, own_database
+from simulate.database import NoDatabase, own_database
 
 if TYPE_CHECKING:
     from bench.month.days import Month
@@ -36,11 +36,10 @@ def live(
     tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, Any]:
     """Live through the month on the database that Django is set up on, which must hold no case; its report."""
-    from bench.month.bank import Bank
     from bench.month.cast import assemble
     from bench.month.days import Month
     from bench.month.report import report
-    from transfers.places import account_of
+    from simulate.offices import bank_of
     from transfers.rules.workdays import NATION
     from transfers.sla.calendars import calendar_for
 
@@ -49,21 +48,9 @@ def live(
     working = [day for day in days(first, last_accepted) if calendar_for(NATION).is_working(day)]
     tell(f"Making {cases:,} cases …")
     cast = assemble(areas=areas, cases=cases, days=working, rng=rng)
-    accounts = {}
-    for office in cast.offices:
-        account = account_of(office.pk, first)
-        assert account is not None
-        accounts[account.number] = office.area
-    payers = {office.area: (office.agency.name, short_names(office.agency)) for office in cast.offices}
-    month: Month = Month(cast, Bank(rng, cast.names, payers, accounts), tell)
+    month: Month = Month(cast.offices, bank_of(cast.offices, cast.names, rng, on=first), cast=cast, tell=tell)
     now = month.run(days(first, last))
     return report(month, now=now, areas=areas, cases=cases, seed=seed, seconds=time.monotonic() - began)
-
-
-def short_names(agency: Any) -> list[str]:
-    """How a bank may shorten the name of an agency."""
-    area = agency.area.name
-    return [f"{area}医保中心", f"{area}医保局", f"{area.removesuffix('市')}医保中心", f"{area}医疗保险服务中心"]
 
 
 def main(words: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.__main__ import main
-from bench.database import own_database
+from simulate.database import own_database
 
 
 @pytest.mark.parametrize(

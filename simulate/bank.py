@@ -53,7 +53,10 @@ class Truth:
 
 @dataclass(slots=True)
 class Bank:
-    """Every area's bank at once. `people`: case number -> name; `payers`: area -> how its agency may be called."""
+    """Every area's bank at once. `people`: case number -> name; `payers`: area -> how its agency may be called.
+
+    `accounts`: number of a receiving account -> its area.
+    """
 
     rng: Random
     people: Mapping[str, str]
@@ -65,6 +68,10 @@ class Bank:
     _arriving: dict[str, list[tuple[datetime, Order]]] = field(default_factory=lambda: defaultdict(list))
     _sequences: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     _references: int = 0
+    _account_of: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._account_of = {area: number for number, area in self.accounts.items()}
 
     # --- what is given to it
 
@@ -186,7 +193,7 @@ class Bank:
             )
         full, short = self.payers[order.area]
         payer = self.rng.choice(short) if self.rng.random() < SHARES["payer_abbreviated"] else full
-        account = next(number for number, area in self.accounts.items() if area == order.area)
+        account = self._account_of[order.area]
         self.truth[reference] = Truth(kind, tuple((_case(one.reference), fen) for one, fen in parts), numbered)
         self.counted[kind] += 1
         self.counted["numbered" if numbered else "unnumbered"] += 1
