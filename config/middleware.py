@@ -26,6 +26,14 @@ class LogMiddleware(RequestMiddleware):
         structlog.contextvars.bind_contextvars(request_id=str(uuid.uuid4()), ip=origin_of(request))
         self.bind_user_id(request)
 
+    @staticmethod
+    def bind_user_id(request: HttpRequest) -> None:
+        """Who is signed in. Without a session there is nobody to be looked for."""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES or request.session.accessed:
+            RequestMiddleware.bind_user_id(request)
+        else:
+            structlog.contextvars.bind_contextvars(user_id=None)
+
 
 def policy_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """The Content-Security-Policy of the settings on every answer that has none of its own.

@@ -7,11 +7,11 @@ from transfers.web.verifying import verify
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/track/")),
-    path("console/", admin.site.urls),
-    path("", include("accounts.urls")),
+    path("api/v1/", include("transfers.api.urls")),
     path("track/", include("transfers.web.urls")),
     path("verify/", verify, name="verify"),
-    path("api/v1/", include("transfers.api.urls")),
+    path("console/", admin.site.urls),
+    path("", include("accounts.urls")),
     path("healthz", health.healthz),
     path("livez", health.livez),
     path("metrics", health.metrics),

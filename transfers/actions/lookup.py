@@ -15,6 +15,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, NoReturn, TypeVar
 
 from django.db import connection, models, transaction
@@ -172,15 +173,26 @@ _RUNNING = Columns(
     ),
 )
 _TOLD = 4
-# Two columns of a case are read and no more before they match: what its other rows cost would tell that there is one.
-_LOOK_UP = f"""
+
+
+@cache
+def _statement(wrong: float, rightly: float) -> str:
+    """The look-up, with all in it that never changes.
+
+    Two columns of a case are read and no more before they match: what its other rows cost would tell that there is one.
+    """
+    kinds = ", ".join(f"'{kind.value}'" for kind in PROMISED)
+    return f"""
 SELECT t.outcome, t.case_id, t.wait, t.full_bucket, {_CASE.sql}, {_RUNNING.sql}
-FROM transfers_look_up(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) t
+FROM transfers_look_up(
+    %s, %s, %s, %s, %s, {wrong!r}, {rightly!r},
+    %s, {float(BY_ADDRESS.capacity)!r}, {BY_ADDRESS.per_second!r},
+    %s, {float(BY_CASE.capacity)!r}, {BY_CASE.per_second!r}) t
 LEFT JOIN transfers_transfercase c ON c.id = t.case_id AND t.outcome = 'ok'
 LEFT JOIN LATERAL (
-    SELECT * FROM transfers_clock r WHERE r.case_id = c.id AND r.status = 'running' AND r.kind = ANY(%s)
+    SELECT * FROM transfers_clock r WHERE r.case_id = c.id AND r.status = 'running' AND r.kind IN ({kinds})
     ORDER BY r.id LIMIT 1) k ON true
-"""  # nosec B608 - our own columns
+"""  # nosec B608 - our own columns and constants
 
 
 def _look_up(number: str, tail: str, origin: str, now: datetime, *, leaves_line: bool) -> tuple[Any, ...]:
@@ -189,16 +201,12 @@ def _look_up(number: str, tail: str, origin: str, now: datetime, *, leaves_line:
     Outcome (ok or mismatch) and key of the case come first, `_TOLD` columns further on the case if they match, then
     its running limit. Raises `J-TOO-MANY`.
     """
+    given: list[Any] = [
+        *(number, lookup_hash(tail, context="person.tail"), _hashed(origin), now, leaves_line),
+        *(buckets.key_hash(BY_ADDRESS.key(origin)), buckets.key_hash(BY_CASE.key(number))),
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _LOOK_UP,
-            [
-                *(number, lookup_hash(tail, context="person.tail"), _hashed(origin), now, leaves_line, WRONG, RIGHT),
-                *(buckets.key_hash(BY_ADDRESS.key(origin)), BY_ADDRESS.capacity, BY_ADDRESS.per_second),
-                *(buckets.key_hash(BY_CASE.key(number)), BY_CASE.capacity, BY_CASE.per_second),
-                [kind.value for kind in PROMISED],
-            ],
-        )
+        cursor.execute(_statement(WRONG, RIGHT), given)
         row: tuple[Any, ...] = cursor.fetchone()
     if row[0] == "limited":
         _limited(row[3], row[2], origin, now)

@@ -6,35 +6,62 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('transfers', '0008_bank_lines_adopted'),
+        ("transfers", "0008_bank_lines_adopted"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='transfercase',
-            name='holder',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='transfers.agency', verbose_name='With'),
+            model_name="transfercase",
+            name="holder",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="transfers.agency",
+                verbose_name="With",
+            ),
         ),
         migrations.AlterField(
-            model_name='transfercase',
-            name='inbound_agency',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='transfers.agency', verbose_name='Inbound agency'),
+            model_name="transfercase",
+            name="inbound_agency",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="transfers.agency",
+                verbose_name="Inbound agency",
+            ),
         ),
         migrations.AlterField(
-            model_name='transfercase',
-            name='outbound_agency',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='transfers.agency', verbose_name='Outbound agency'),
+            model_name="transfercase",
+            name="outbound_agency",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="transfers.agency",
+                verbose_name="Outbound agency",
+            ),
         ),
         migrations.AlterField(
-            model_name='transfercase',
-            name='owner',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Handled by'),
+            model_name="transfercase",
+            name="owner",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="Handled by",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transfercase',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['due_at', 'id'], name='case_open'),
+            model_name="transfercase",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)), fields=["due_at", "id"], name="case_open"
+            ),
         ),
     ]

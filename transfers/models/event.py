@@ -64,8 +64,9 @@ class AccessEvent(models.Model):
 
     at = models.DateTimeField()
     kind = models.CharField(max_length=12)
-    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, null=True, related_name="+")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    # One is written for each look-up, so no index but those that are read.
+    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, null=True, related_name="+", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
     origin_hash = models.BinaryField(max_length=32, null=True)
     outcome = models.CharField(max_length=12)
     detail = models.CharField(max_length=100, blank=True)
@@ -73,5 +74,8 @@ class AccessEvent(models.Model):
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["case", "id"], name="access_case")]
+        indexes = [
+            models.Index(fields=["case", "id"], name="access_case"),
+            models.Index(fields=["user"], name="access_user", condition=Q(user__isnull=False)),
+        ]
         triggers = [append_only("access_event"), no_truncate("access_event")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -19,10 +20,16 @@ def origin_of(request: HttpRequest) -> str:
         entries = [entry.strip() for entry in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if entry.strip()]
         if entries:
             address = entries[-min(settings.TRUSTED_PROXIES, len(entries))]
+    return _subscriber(address) or str(request.META.get("REMOTE_ADDR", "")) or "unknown"
+
+
+@lru_cache(maxsize=1024)
+def _subscriber(address: str) -> str:
+    """The address in its one spelling, of IPv6 the subscriber's network; empty for what is no address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return str(request.META.get("REMOTE_ADDR", "")) or "unknown"
+        return ""
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
