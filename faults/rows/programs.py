@@ -40,7 +40,7 @@ PATIENCE = 180.0
 """Seconds in which all must have been done, on a machine that may do other work as well."""
 ONCE = {"FAULTS_EVERY": "36000"}
 """The control of asking again: beat asks for everything, once."""
-STILL = 20.0
+STILL = 30.0
 """Seconds without a change after which a control takes it that nothing more will come."""
 AFTERWARDS = 4.0
 """Seconds for which everything goes on after that, to see that nothing is done twice."""
@@ -76,11 +76,18 @@ class Programs:
                 self.stack.kill(program)  # what it has left of itself
                 self.wanted[name] = start, start(env=self.env)
 
+    def begun(self) -> bool:
+        """Whether a worker listens and each beat that is wanted has ticked."""
+        self.tend()
+        beats = any(name.startswith("beat") for name in self.wanted)
+        ticked = question(self.ground.here, "SELECT count(*) FROM config_heartbeat WHERE name = 'beat'")
+        return waiting_workers() > 0 and (ticked > 0 or not beats)
+
     def all_done(self, wanted: Rows, *, guarded: bool) -> None:
         """Go on until everything is there, and a little longer; without a guard until nothing moves any more."""
         address, deadline = self.ground.here, time.monotonic() + PATIENCE
-        if not guarded:
-            until(lambda: waiting_workers() > 0)
+        if not guarded and not until(self.begun, patience=PATIENCE):
+            raise Unfit("the programs do not start")
         before, moved = rows(address), time.monotonic()
         while time.monotonic() < deadline and wanted - before:
             self.tend()
