@@ -89,7 +89,8 @@ def test_the_money_flag():
     assert {state: finance(state) for state in MoneyState}.keys() == set(MoneyState)
     assert {code for state in MoneyState if (code := finance(state))} <= FINANCE.codes.keys()
     assert finance(None) is None
-    told = {"1": {"PENDING_SETTLE", "SETTLE_HELD", "FROZEN", "YEAR_END"}, "211": {"REMIT_REVIEW", "REVIEW_HELD"}, "9": {"REMIT_FAILED"}}
+    told = {"1": {"PENDING_SETTLE", "SETTLE_HELD", "FROZEN", "YEAR_END"}}
+    told |= {"211": {"REMIT_REVIEW", "REVIEW_HELD"}, "9": {"REMIT_FAILED"}}
     told |= {"2": {"IN_TRANSIT", "PAYING", "TO_WALLET", "RETURNING"}}
     told |= {"3": {"RECEIVED", "MISMATCH", "MATCHED", "UNMATCH_REVIEW", "RECLAIM"}}
     told |= {"4": {"CREDITED", "PAID_TO_PERSON", "IN_WALLET"}}
