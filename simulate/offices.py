@@ -79,13 +79,13 @@ def agencies(count: int) -> list[Agency]:
 
 
 def staffed(chosen: Sequence[Agency], *, shared: bool) -> Iterator[Office]:
-    """Give each agency its people and its receiving account; `shared`: one team works for all agencies of a province,
-    so that the steps of a province are taken together.
+    """Give each agency its people and its receiving account; `shared`: one team works for all of them, so that a step
+    is taken of all their cases together.
     """
     give_accounts([agency for agency in chosen if not agency.bank_accounts.exists()])
     groups: dict[str, list[Agency]] = defaultdict(list)
     for agency in chosen:
-        groups[agency.area_id[:2] if shared else agency.area_id].append(agency)
+        groups["all" if shared else agency.area_id].append(agency)
     for code, group in groups.items():
         team = {what: _member(f"{what}.{code}", group, roles) for what, roles in ROLES.items()}
         for agency in group:

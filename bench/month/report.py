@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.month.days import Month
+from simulate.cases import money_waits
 from transfers.models import Allocation, Remittance, StatementLine, TransferCase
 from transfers.models.labels import said
 from transfers.rules.money import MoneyState
@@ -99,30 +100,12 @@ def explained(month: Month) -> tuple[Counter[str], list[str]]:
             if none == (month.cast.balances[case.pk] == 0):
                 counted["nothing to move" if none else "credited"] += 1
                 continue
-        waits = None if row is None or case.state != State.RELATION_DONE else _waits(row)
+        waits = None if row is None or case.state != State.RELATION_DONE else money_waits(row)
         if waits is None:
             unexplained.append(f"{case.number} {case.state} {row.state if row is not None else ''}".strip())
         else:
             counted[waits] += 1
     return counted, unexplained
-
-
-_WAITING = {
-    MoneyState.FROZEN: "waits to be sent",
-    MoneyState.SETTLE_HELD: "waits for the end of the year-end freeze",
-    MoneyState.YEAR_END: "waits for the end of the year-end freeze",
-    MoneyState.REVIEW_HELD: "waits for the end of the year-end freeze",
-    MoneyState.REMIT_FAILED: "returned by the bank, waits to be sent again",
-    MoneyState.IN_TRANSIT: "sent, waits for the bank's line",
-    MoneyState.MISMATCH: "waits for the answer about a difference",
-    MoneyState.MATCHED: "matched, waits to be credited",
-}
-
-
-def _waits(row: Remittance) -> str | None:
-    if row.state == MoneyState.IN_TRANSIT and row.received_fen:
-        return "less arrived, waits for the rest"
-    return _WAITING.get(MoneyState(row.state))
 
 
 def report(month: Month, *, now: datetime, areas: int, cases: int, seed: int, seconds: float) -> dict[str, Any]:

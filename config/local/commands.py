@@ -38,6 +38,7 @@ HELP = """\
   ./dev check               format, lint, types, floors, security, migrations, translations, deployment
   ./dev demo                drive two cases through the real surfaces and print what happened
   ./dev bench [NAME …]      measure beside the limit and the peers
+  ./dev simulate            live through some weeks of a country: what is late, who is reminded
   ./dev faults              break what can break, and count what is lost or doubled
 
 Settings, from the environment (all of them: config/settings.py):
@@ -57,6 +58,7 @@ def main(arguments: list[str]) -> int:
         "check": check,
         "demo": demo,
         "bench": bench,
+        "simulate": simulate,
         "faults": faults,
     }
     if word in {"help", "-h", "--help"} or (
@@ -370,6 +372,15 @@ def bench(arguments: list[str]) -> int:
         env = env | {"DEBUG": "false", "HTTPS": "false", "LOG_LEVEL": "WARNING"}
         prepare(guard, python, env, "--no-demo")
         return foreground(guard, django(python, "bench", *arguments), env)
+
+
+def simulate(arguments: list[str]) -> int:
+    """Live through simulated time on a throw-away PostgreSQL."""
+    python = virtualenv.ensure(*groups())
+    with throw_away("simulate", python) as (guard, _home, env):
+        env = env | {"DEBUG": "false", "HTTPS": "false", "LOG_LEVEL": "WARNING"}
+        prepare(guard, python, env, "--no-demo")
+        return foreground(guard, django(python, "simulate", *arguments), env)
 
 
 def faults(arguments: list[str]) -> int:
