@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = {
     "W1": "one move of a case",
+    "W1B": "fifty moves in one transaction",
     "W2": "the sweep",
     "W3": "the public look-up over HTTP",
     "W4": "the worklist",
@@ -42,6 +43,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
         "cases": {"cases": 50_000, "due": 2_000},
         "W1": {"seconds": 1.2, "cases_a_round": 2_500},
+        "W1B": {"seconds": 1.2, "cases_a_round": 1_000},
         "W2": {"due": 2_000, "due_of_slow_peer": 200},
         "W3": {"seconds": 1.2, "questions": 8_000},
         "W4": {"few": 10_000, "many": 100_000, "of_agency": 400},
@@ -122,6 +124,7 @@ def _run(asked: argparse.Namespace) -> int:
 
         benchmarks: dict[str, Callable[..., AbstractContextManager[Benchmark]]] = {
             "W1": moves.benchmark,
+            "W1B": moves.bulk,
             "W2": sweep.benchmark,
             "W3": lookup.benchmark,
             "W4": worklist.benchmark,

@@ -1,13 +1,15 @@
 """W1, one move: a handler claims an accepted case. Guard or lock, state, version, event, durable commit.
 
-Four clients (processes with a connection each) claim different cases at the same time.
+Four clients (processes with a connection each) claim different cases at the same time. W1B: fifty cases in one
+transaction, beside the same single moves.
 """
 
 from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -20,15 +22,18 @@ from bench.dataset import Dataset
 from bench.fsm_log import start_logging, stop_logging
 from bench.harness import Benchmark, Check, Contender, Sample, Target, Unfit
 from bench.models import LimitCase, LimitEvent, PlainCase, PlainEvent
-from transfers.access import Actor, actor_for
-from transfers.actions import perform
+from transfers.access import Actor, ActorKind, actor_for
+from transfers.actions import perform, perform_many
 from transfers.models import CaseEvent, TransferCase
+from transfers.rules.errors import Refusal
+from transfers.rules.parties import Role
 
-CLIENTS = 4
+CLIENTS, AT_ONCE = 4, 50
 Job = Callable[[], Tally]
 
 _CLAIM = """
-CREATE FUNCTION {name}(p_case bigint, p_version int, p_user bigint, p_name text, p_agency bigint, p_at timestamptz)
+CREATE OR REPLACE FUNCTION {name}(
+    p_case bigint, p_version int, p_user bigint, p_name text, p_agency bigint, p_at timestamptz)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE {case} SET state = 'OUT_PROCESSING', version = version + 1, state_since = p_at, owner_id = p_user
@@ -47,12 +52,7 @@ END $$
 def benchmark(dataset: Dataset, size: dict[str, Any]) -> Iterator[Benchmark]:
     """The benchmark, with its clients running."""
     seconds, cap = size["seconds"], size["cases_a_round"]
-    with connection.cursor() as cursor:
-        for name, case, event in (
-            ("bench_claim", LimitCase, LimitEvent),
-            ("bench_claim_guarded", TransferCase, CaseEvent),
-        ):
-            cursor.execute(_CLAIM.format(name=name, case=case._meta.db_table, event=event._meta.db_table))
+    _functions()
     # Each contender takes fresh cases each round: those of its table from `base` on.
     rounds = size["rounds"] + 1
 
@@ -103,6 +103,60 @@ def benchmark(dataset: Dataset, size: dict[str, Any]) -> Iterator[Benchmark]:
         )
 
 
+@contextlib.contextmanager
+def bulk(dataset: Dataset, size: dict[str, Any]) -> Iterator[Benchmark]:
+    """Fifty at a time. The cases are those that nobody has claimed yet and that no sweep is measured with."""
+    seconds, cap, rounds = size["seconds"], size["cases_a_round"], size["rounds"] + 1
+    _functions()
+    with Crew(CLIENTS) as crew:
+
+        def contender(name: str, role: Any, title: str, job: Callable[..., Job], table: Any) -> Contender:
+            waiting = table._base_manager.filter(state="ACCEPTED", version=2, pk__lt=dataset.groups[0].first).order_by(
+                "pk"
+            )
+            free = list(waiting.order_by("pk").values_list("pk", flat=True)[: rounds * cap])
+
+            def measure(number: int) -> Sample:
+                cases = free[number * cap : (number + 1) * cap]
+                return together(crew.run(job, [(cases[client::CLIENTS], seconds) for client in range(CLIENTS)]))
+
+            return Contender(name, role, title, measure)
+
+        yield Benchmark(
+            name="W1B",
+            title="a bulk move: claim fifty accepted cases",
+            unit="moves/s",
+            better="more",
+            contenders=[
+                contender("limit", "limit", "one SQL function a move, raw psycopg", raw, LimitCase),
+                contender("plain", "peer", "django-fsm, save(), fifty in a transaction", plain_loop, PlainCase),
+                contender("ours", "ours", "actions.perform_many", ours_at_once, TransferCase),
+            ],
+            sizes={
+                "cases": dataset.cases,
+                "clients": CLIENTS,
+                "in one transaction": AT_ONCE,
+                "seconds a round, at most": seconds,
+                "moves a round, at most": cap,
+            },
+            targets=[
+                Target("first", "at least the limit of single moves", against="limit", at_least=1),
+                Target("far", "at least 4.5 times that limit", against="limit", at_least=4.5),
+            ],
+            notes=["The clients are processes. The actor is known beforehand for every contender."],
+            checks=lambda: _checks(dataset.cases),
+        )
+
+
+def _functions() -> None:
+    with connection.cursor() as cursor:
+        for name, case, event in (
+            ("bench_claim", LimitCase, LimitEvent),
+            ("bench_claim_guarded", TransferCase, CaseEvent),
+        ):
+            cursor.execute(_CLAIM.format(name=name, case=case._meta.db_table, event=event._meta.db_table))
+
+
 def _agencies(ids: list[int], table: str) -> dict[int, tuple[int, int, str]]:
     """Case -> the agency that acts, its handler and the handler's name."""
     with connection.cursor() as cursor:
@@ -146,19 +200,46 @@ def plain(ids: list[int], seconds: float) -> Job:
     connection.ensure_connection()
 
     def claim(case_id: int) -> None:
-        agency, user, said = known[case_id]
         with transaction.atomic():
-            case = PlainCase.objects.select_for_update().get(pk=case_id)
-            source, now = case.state, timezone.now()
-            case.claim(user)
-            case.state_since = now
-            case.save()
-            PlainEvent(
-                case=case, version=case.version, at=now, name="claim_out", actor_kind="staff", actor_id=user,
-                actor_name=said, side="out", agency_id=agency, from_state=source, to_state=case.state,
-            ).save()  # fmt: skip
+            _claim_plain(case_id, known)
 
     return lambda: until(seconds, ids, claim)
+
+
+def plain_loop(ids: list[int], seconds: float) -> Job:
+    """The same in a loop, fifty in one transaction."""
+    known = _agencies(ids, PlainCase._meta.db_table)
+    connection.ensure_connection()
+
+    def claim(cases: Sequence[int]) -> None:
+        with transaction.atomic():
+            for case_id in cases:
+                _claim_plain(case_id, known)
+
+    return lambda: _each(until(seconds, _lots(ids), claim))
+
+
+def _claim_plain(case_id: int, known: dict[int, tuple[int, int, str]]) -> None:
+    agency, user, said = known[case_id]
+    case = PlainCase.objects.select_for_update().get(pk=case_id)
+    source, now = case.state, timezone.now()
+    case.claim(user)
+    case.state_since = now
+    case.save()
+    PlainEvent(
+        case=case, version=case.version, at=now, name="claim_out", actor_kind="staff", actor_id=user,
+        actor_name=said, side="out", agency_id=agency, from_state=source, to_state=case.state,
+    ).save()  # fmt: skip
+
+
+def _lots(ids: list[int]) -> list[list[int]]:
+    """Full lots only: a tally counts each as fifty."""
+    return [ids[at : at + AT_ONCE] for at in range(0, len(ids) - AT_ONCE + 1, AT_ONCE)]
+
+
+def _each(tally: Tally) -> Tally:
+    """The tally of lots as one of moves; the latencies stay those of a lot."""
+    return replace(tally, done=tally.done * AT_ONCE)
 
 
 def logged(ids: list[int], seconds: float) -> Job:
@@ -189,14 +270,34 @@ def logged(ids: list[int], seconds: float) -> Job:
 
 def ours(ids: list[int], seconds: float) -> Job:
     """The one door."""
-    known = _agencies(ids, TransferCase._meta.db_table)
-    users = User.objects.in_bulk({user for _agency, user, _said in known.values()})
-    actors: dict[int, Actor] = {pk: actor_for(user) for pk, user in users.items()}
+    actors = _actors(ids)
 
     def claim(case_id: int) -> None:
-        perform(case_id, "claim_out", actors[known[case_id][1]], version=2)
+        perform(case_id, "claim_out", actors[case_id], version=2)
 
     return lambda: until(seconds, ids, claim)
+
+
+def ours_at_once(ids: list[int], seconds: float) -> Job:
+    """The one door for many, by somebody who is a handler everywhere."""
+    known = list(_agencies(ids, TransferCase._meta.db_table).values())
+    roles = {agency: frozenset({Role.OUT_HANDLER}) for agency, _user, _said in known}
+    actor = Actor(ActorKind.STAFF, name=known[0][2], user_id=known[0][1], roles=roles)
+
+    def claim(cases: Sequence[int]) -> None:
+        answers = perform_many([(case_id, 2, {}) for case_id in cases], "claim_out", actor)
+        if refused := [answer for answer in answers if isinstance(answer, Refusal)]:
+            raise Unfit(f"{len(refused)} cases were not claimed: {refused[0].code}")
+
+    return lambda: _each(until(seconds, _lots(ids), claim))
+
+
+def _actors(ids: list[int]) -> dict[int, Actor]:
+    """Case -> the actor that claims it."""
+    known = _agencies(ids, TransferCase._meta.db_table)
+    users = User.objects.in_bulk({user for _agency, user, _said in known.values()})
+    actors = {pk: actor_for(user) for pk, user in users.items()}
+    return {case_id: actors[user] for case_id, (_agency, user, _said) in known.items()}
 
 
 def _checks(last: int) -> list[Check]:
