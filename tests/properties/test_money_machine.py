@@ -124,6 +124,12 @@ def remind_all(*, now: datetime) -> None:
         continue
 
 
+def fill_wallets(*, now: datetime) -> None:
+    """Part by part, as many as the limits allow on this day."""
+    while wallet.move_due(now=now):
+        continue
+
+
 class Money(RuleBasedStateMachine):
     """Several cases from their sealed sheet to wherever their money goes."""
 
@@ -216,6 +222,9 @@ class Money(RuleBasedStateMachine):
         self.work_on(Random(seed), steps, crash)
 
     def work_on(self, rng: Random, steps: int, crash: int | None) -> None:
+        if LONG and rng.random() < 0.4:
+            self.pursue(*rng.choice(AIMS), rng, crash)
+            return
         pk = rng.choice(list(TransferCase.objects.order_by("pk").values_list("pk", flat=True)))
         for _ in range(steps):
             case = self.case(pk)
@@ -235,7 +244,7 @@ class Money(RuleBasedStateMachine):
         return 12 if name in ("claim_in", "check_sheet", "approve_in") else 1 if "withdraw" in name else 0
 
     def case(self, pk: int) -> TransferCase:
-        parts = ("outbound_area", "inbound_area", "outbound_agency", "inbound_agency")
+        parts = ("outbound_area", "inbound_area", "outbound_agency", "inbound_agency", "remittance")
         return TransferCase.objects.select_related(*parts).get(pk=pk)
 
     def money(self, case: TransferCase) -> Remittance | None:
@@ -303,17 +312,17 @@ class Money(RuleBasedStateMachine):
 
     def pursue(self, goal: str, source: str, rng: Random, crash: int | None = None) -> TransferCase | None:
         """The case of which the step `goal` was taken from the state `source`; None where it did not come to that."""
-        pks = list(TransferCase.objects.order_by("pk").values_list("pk", flat=True))
-        rng.shuffle(pks)
-        ways = [(pk, self.way(self.case(pk), source, rng)) for pk in pks]
-        near = sorted((len(way), at) for at, (_pk, way) in enumerate(ways) if way is not None)
+        cases = list(TransferCase.objects.select_related("remittance").order_by("pk"))
+        rng.shuffle(cases)
+        ways = [(self.way(case, source, rng), case.pk) for case in cases]
+        near = sorted((len(way), at) for at, (way, _pk) in enumerate(ways) if way or (goal and way is not None))
         if not near:
             return None
-        pk, refused = ways[near[0][1]][0], 0
+        pk, refused = ways[near[0][1]][1], 0
         for _ in range(10):
             case = self.case(pk)
-            money, way = self.money(case), self.way(case, source, rng)
-            if way is None or money is None:
+            money, way = case.remittance, self.way(case, source, rng)
+            if way is None:
                 return None
             if not way and not goal:
                 return case
@@ -342,9 +351,7 @@ class Money(RuleBasedStateMachine):
 
         What holds a case up comes first: a withdrawal that was asked for, a choice, or what is credited at once.
         """
-        money = self.money(case)
-        if money is None:
-            return None
+        money = case.remittance
         here = money.state, Destination(money.destination)
         if case.info.holds:
             return [("refuse_withdrawal", here[1])] if case.state == "WITHDRAW_REQUESTED" else None
@@ -424,10 +431,11 @@ class Money(RuleBasedStateMachine):
         """What was credited at once is paid by the fund that owes it: all, a part, too much; by two people."""
         rng = Random(seed)
         owing = outstanding(AREAS)
-        if not owing:
+        if not owing and Remittance.objects.filter(destination="instant", round=1, state="FROZEN").exists():
             self.pursue("", "CREDITED", rng)
             owing = outstanding(AREAS)
         if not owing:
+            self.work_on(rng, 2, crash)
             return
         pair = rng.choice(owing)
         if pair.proposed is None:
@@ -681,7 +689,7 @@ class Money(RuleBasedStateMachine):
 
     DUE: ClassVar[dict[str, Callable[..., Any]]] = {
         "yearend": yearend.turn,
-        "wallet": wallet.move_due,
+        "wallet": fill_wallets,
         "remind": remind_all,
     }
 
