@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from simulate.database import NoDatabase, own_database
+from simulate.database import NoDatabase
 from simulate.report import difference, markdown, page, title
+from simulate.worlds import lived
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "2026-01-12"
-AT_ONCE = 2
 # What --what-if may shorten, as it is written -> the switch of the policy. `days` is what the law counts first.
 SHORTENED = {
     "days": "out_days",
@@ -41,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     began = time.monotonic()
     worlds: list[dict[str, dict[str, int]]] = [{}, *asked.what_if]
     try:
-        found = _all(worlds, asked)
+        found = lived(worlds, vars(asked))
     except (NoDatabase, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -118,58 +115,6 @@ def _what_if(text: str) -> Mapping[str, Mapping[str, int]]:
     if wrong := [name for name, n in values.items() if not 1 <= n <= MOST.get(name, 60)]:
         raise argparse.ArgumentTypeError(f"{wrong[0]} is from 1 to {MOST.get(wrong[0], 60)}")
     return {found[1]: values}
-
-
-def _all(worlds: Sequence[Mapping[str, Any]], asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """Each world in a process and a database of its own, two at a time."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(AT_ONCE, mp_context=context, max_tasks_per_child=1) as pool:
-        waiting = [pool.submit(world, shortened, vars(asked)) for shortened in worlds]
-        return [one.result() for one in waiting]
-
-
-def world(shortened: Mapping[str, Mapping[str, int]], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Live through one world and tell of it."""
-    signal.signal(signal.SIGTERM, _stop)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-    os.environ.update(DEBUG="false", DEMO="false", HTTPS="false", TRUSTED_PROXIES="1")
-    os.environ.setdefault("LOG_LEVEL", "ERROR")
-    name = " ".join(f"what if {code}" for code in shortened) or "as it is"
-    with own_database("simulate"):
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-        from django.db import connections
-
-        from notifications import waking
-
-        waking.send_task = lambda: None  # the letters are handed over here, not by a worker
-        try:
-            call_command("migrate", interactive=False, verbosity=0)
-            call_command("load_reference", verbosity=0)
-            return _told(asked, shortened, lambda text: _tell(f"{name}  {text}"))
-        finally:
-            connections.close_all()
-
-
-def _told(asked: Mapping[str, Any], shortened: Mapping[str, Any], tell: Callable[[str], None]) -> dict[str, Any]:
-    from simulate.figures import figures
-    from simulate.scenario import Scenario, live
-
-    of = Scenario(asked["areas"], asked["days"], asked["per_day"], asked["seed"], asked["first"], shortened)
-    began, country_end = time.process_time(), live(of, tell=tell)
-    country, end = country_end
-    tell("checking")
-    data = figures(country, end, of)
-    spent = ", ".join(f"{what} {seconds:.0f}" for what, seconds in sorted(country.seconds.items()))
-    tell(f"{time.process_time() - began:.0f} s of processor time beside the database's; by the clock {spent} s")
-    return data
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 def _stop(*_: object) -> None:

@@ -49,18 +49,18 @@ def money_waits(row: Remittance) -> str | None:
 def explained() -> tuple[Counter[str], list[str]]:
     """How many cases stand where, and the numbers of those of which that cannot be said.
 
-    What is at work has one limit that runs or is paused, beside those of its money; what has ended has a reason and none; what is complete has its
-    money settled, or had none to move.
+    What is at work has exactly one limit that runs, beside those of its money; what has ended has a reason and none;
+    what is complete has its money settled, or had none to move.
     """
     counted: Counter[str] = Counter()
     unexplained = []
     money = {row.pk: row for row in Remittance.objects.all()}
     still = ~Q(clocks__status=Clock.Status.STOPPED)
+    runs = Q(clocks__status=Clock.Status.RUNNING)
     of_money = Q(clocks__kind__in=[*MONEY_CLOCKS, ClockKind.FUND])
     cases = TransferCase.objects.order_by("pk").only("number", "state", "end_reason", "failures", "holder_id")
-    for case in cases.annotate(
-        limits=Count("clocks", filter=still), work=Count("clocks", filter=still & ~of_money)
-    ).iterator():
+    cases = cases.annotate(limits=Count("clocks", filter=still), work=Count("clocks", filter=runs & ~of_money))
+    for case in cases.iterator():
         found = _where(case, money.get(case.pk), case.limits, case.work)
         if found is None:
             unexplained.append(f"{case.number} {case.state}")
