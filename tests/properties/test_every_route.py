@@ -59,7 +59,7 @@ from transfers.rules.parties import Channel, Role, Side
 from transfers.rules.routes import State
 from transfers.rules.workdays import ZONE
 from transfers.selectors.console import allowed_moves, offer_for, takes_part
-from transfers.selectors.progress import public_status
+from transfers.selectors.progress import promised_clock, public_status
 from transfers.selectors.verify import problems
 from transfers.sla import clocks
 from transfers.sla import sweep as alarms
@@ -576,7 +576,7 @@ class EveryRoute(RuleBasedStateMachine):
             version, stood = self.stood.get(case.pk, (-1, 0))
             if version == case.version:
                 continue
-            status = public_status(case, self.now)
+            status = public_status(case, promised_clock(case), self.now)
             stage = sum(stage.status != "ahead" for stage in status.stages)
             early = status.closed and case.state != State.COMPLETED
             if early:

@@ -148,6 +148,11 @@ class TransferCase(models.Model):
             models.CheckConstraint(
                 name="case_two_areas", condition=Q(accepted_at__isnull=True) | ~Q(outbound_area=F("inbound_area"))
             ),
+            # The worklist of an agency is read by holder alone.
+            models.CheckConstraint(
+                name="case_holder_is_a_party",
+                condition=Q(holder__isnull=True) | Q(holder=F("outbound_agency")) | Q(holder=F("inbound_agency")),
+            ),
             models.CheckConstraint(
                 name="case_out_four_eyes",
                 condition=Q(out_handler__isnull=True)
