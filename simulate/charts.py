@@ -15,7 +15,7 @@ Series = Sequence[tuple[str, Sequence[float]]]
 def columns(title: str, labels: Sequence[str], bars: Series, line: tuple[str, Sequence[float]] | None = None) -> str:
     """Bars that stand on each other at every label, and a line over them; both on one scale."""
     sums = [sum(values[n] for _name, values in bars) for n in range(len(labels))]
-    most = max([*sums, *(line[1] if line else ()), 1])
+    most = max([*sums, *(line[1] if line else ()), 4])
     step = (WIDTH - LEFT) / max(len(labels), 1)
     scale = (HEIGHT - BOTTOM - TOP) / most
     ground = HEIGHT - BOTTOM

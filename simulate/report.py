@@ -99,6 +99,7 @@ def _tables(data: Data) -> Iterator[Table]:
         [
             (f"{row['limit']} {row['rung']}", ", ".join(row["to"]), row["kind"], f"{row['fired']:,}")
             for row in data["alarms"]
+            if row["fired"]
         ],
     )
     money = data["money"]
@@ -227,7 +228,12 @@ def _charts(data: Data) -> list[str]:
 
     worst = sorted(data["by_area"], key=lambda row: (-_all_breaches(row), row["code"]))[:TOP_AREAS]
     return [
-        charts.columns("Applications and what was taken over, by day", labels, series("applied", "taken_over")),
+        charts.columns(
+            "Applications and what was taken over, by day",
+            labels,
+            series("applied"),
+            ("taken over", [row["taken_over"] for row in days]),
+        ),
         charts.columns("Open cases, by day", labels, [], ("open at the end of the day", [row["open"] for row in days])),
         charts.columns("Limits that passed unmet, by day", labels, series("breached")),
         charts.columns("Reminders and escalations, by day", labels, series("reminders", "escalations")),

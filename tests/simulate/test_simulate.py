@@ -18,7 +18,7 @@ from simulate.report import difference, markdown, page
 from simulate.scenario import Scenario, live
 from transfers import memory
 
-FEW = Scenario(areas=3, days=5, per_day=6, seed=1, first=date(2026, 1, 12))
+FEW = Scenario(areas=3, days=4, per_day=7, seed=1, first=date(2026, 1, 12))
 SHORT = replace(FEW, shortened={"100000": {"out_days": 1}})
 LIMITS = "every limit has exactly its reminders and escalations"
 LETTERS = "no letter is there twice, and none was handed over twice"
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(db):
     assert told(first) == told(again)
     other = lived(replace(FEW, seed=2))
     assert other["cases"] != first["cases"] or other["by_area"] != first["by_area"]
-    assert sum(first["cases"].values()) == sum(row["applied"] for row in first["by_day"]) == 30
+    assert sum(first["cases"].values()) == sum(row["applied"] for row in first["by_day"]) == 28
 
 
 def test_what_is_wrong_is_found(db):
@@ -98,8 +98,8 @@ def test_what_is_wrong_is_found(db):
         country, end = live(SHORT)
         data = KNOWN[repr(SHORT)] = figures(country, end, SHORT)
         assert faults(data) == {}
-        assert data["breaches"]["OUT"]["breached"] > 3
-        assert sum(row["fired"] for row in data["alarms"] if row["kind"] == "escalation") > 3
+        assert data["breaches"]["OUT"]["breached"] > 2
+        assert sum(row["fired"] for row in data["alarms"] if row["kind"] == "escalation") > 0
         for fault, what in FAULTS.items():
             with undone(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL session_replication_role = replica")
