@@ -22,6 +22,7 @@ from transfers.demo.stories import DATA, STORIES, WHO, WORDS, Story
 from transfers.models import Partner, Remittance, TransferCase
 from transfers.rules.parties import Channel
 from transfers.rules.workdays import ZONE, Calendar, local_date
+from transfers.sla.ageing import remind
 from transfers.sla.calendars import calendar_for
 
 _LOCK = 0x4A58_64656D6F  # "JXdemo": one loading at a time
@@ -163,8 +164,9 @@ class _Stage:
         return self.users[f"{place}.{part}"]
 
     def morning(self, at: datetime) -> None:
-        """What beat would have done by now: alarms and lapses since the last time, and the letters that were due."""
+        """What beat would have done by now: alarms, lapses and reminders since last time, and the letters due."""
         sweep(now=at)
+        remind(now=at)
         self._letters_went_out(at)
 
     def _letters_went_out(self, at: datetime) -> None:
