@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from notifications.models import Letter
 from tests.world import put_in_force, user
 from transfers.access import actor_for
 from transfers.actions import lines
 from transfers.actions.batches import drop_payment
-from transfers.models import Payment, Remittance, StatementLine
+from transfers.models import BankFile, Payment, Remittance, StatementLine
 from transfers.places import agency_of
 from transfers.rules.parties import Role
 from transfers.rules.workdays import ZONE
@@ -22,11 +23,18 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+08:00")
 
 
-def line(reference: str, came: datetime = CAME) -> StatementLine:
+def told_by_the_bank() -> dict[str, Any]:
+    """The agency and the file of a line that came in a statement."""
     agency = agency_of("330100")
-    assert agency is not None
+    known = {"count": 9, "total_fen": 900, "taken_at": CAME, "digest": "0" * 64}
+    file, _created = BankFile.objects.get_or_create(agency=agency, kind="statement", sequence=1, defaults=known)
+    rows = StatementLine.objects.filter(file=file).count()
+    return {"agency": agency, "file": file, "row": rows + 1}
+
+
+def line(reference: str, came: datetime = CAME) -> StatementLine:
     return StatementLine.objects.create(
-        agency=agency,
+        **told_by_the_bank(),
         bank_reference=reference,
         booked_at=came,
         payer_name="某单位",
@@ -105,7 +113,7 @@ def test_a_part_climbs_the_same_ladder_until_the_rest_is_on_its_way(world):
     one, two, three = parted
     # Of the third the rest has come, of the second it is sent.
     rest = StatementLine.objects.create(
-        agency=agency_of("330100"), bank_reference="R", booked_at=CAME, payer_name="某单位", amount_fen=200
+        **told_by_the_bank(), bank_reference="R", booked_at=CAME, payer_name="某单位", amount_fen=200
     )
     world.take(three, "match_line", world.in_handler, now=CAME, data={"line": str(rest.pk)})
     assert remind(now=at("2026-06-05T08:59:59")) == 0

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from notifications.models import Letter
@@ -357,5 +357,6 @@ def test_the_state_column_s_guard_lets_a_due_date_through_and_a_state_not(world)
     announce(amended(("06-10", False)))
     recompute(now=MONDAY)
     assert TransferCase.objects.get(pk=case.pk).version == case.version
-    with connection.cursor() as cursor, pytest.raises(Exception, match="only through the one door"):
+    refused = pytest.raises(Exception, match="only through the one door")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE transfers_transfercase SET state = 'INFO_SENT' WHERE id = %s", [case.pk])

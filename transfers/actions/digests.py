@@ -101,7 +101,7 @@ def _desks_open(now: datetime) -> list[Desk]:
         if not works[row.agency_id]:
             continue
         desk = desks.setdefault(row.user_id, Desk(row.user))
-        if row.agency not in desk.agencies:
+        if row.agency_id not in desk.roles:
             desk.agencies.append(row.agency)
         desk.roles[row.agency_id].add(Role(row.role))
     return list(desks.values())
