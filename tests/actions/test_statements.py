@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from tests.world import MONDAY, World, application, person, user
 from transfers.access import actor_for
-from transfers.actions import lines
+from transfers.actions import lines, statements
 from transfers.actions.intake import apply
 from transfers.actions.statements import look_again, match_new, preview_statement, take_statement
 from transfers.models import (
@@ -318,6 +318,14 @@ def test_what_was_written_down_by_hand_is_a_line_too(world):
     assert StatementLine.objects.get(bank_reference="B7").state == "done"
     assert transit_and_received() == (0, 2 * 345_678)
     assert problems(now=LATER) == []
+
+
+def test_lines_that_are_known_are_found_however_many_the_file_has(world, monkeypatch):
+    """A statement takes 65,535 parameters, and a file may have more lines."""
+    monkeypatch.setattr(statements, "LOOKED_UP", 2)
+    take(world, *(row(n, ref=f"K{n}") for n in (1, 2, 3)))
+    taken = take(world, *(row(n, ref=f"K{n}") for n in (1, 2, 3, 4, 5)), sequence=2)
+    assert ([one.bank_reference for one in taken.twice], taken.stored) == (["K1", "K2", "K3"], 2)
 
 
 def test_less_than_was_sent_and_the_rest_follows(world):

@@ -54,8 +54,10 @@ def adopt(file: BankFile, rows: Sequence[Line], *, now: datetime) -> tuple[Adopt
 
 
 def _written(agency: int, rows: Sequence[Line]) -> QuerySet[StatementLine]:
-    references = [row.bank_reference for row in rows]
-    return StatementLine.objects.filter(agency=agency, file=None, bank_reference__in=references).order_by("pk")
+    by_hand = StatementLine.objects.filter(agency=agency, file=None)  # few; a file has many
+    references = {row.bank_reference for row in rows}
+    known = [pk for pk, reference in by_hand.values_list("pk", "bank_reference") if reference in references]
+    return by_hand.filter(pk__in=known).order_by("pk")
 
 
 def _told(line: StatementLine, row: Line) -> Adopted:

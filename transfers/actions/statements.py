@@ -38,6 +38,8 @@ from transfers.sla.ageing import first_reminder
 log = structlog.get_logger(__name__)
 CHUNK = 1000
 LONG = 4 * CHUNK
+LOOKED_UP = 10_000
+"""So many references are asked for at once: a statement takes 65,535 parameters."""
 AGAIN_DAYS = 30
 """For how many days a line is looked at again that came before what it belongs to, or while that was in doubt."""
 TRIES = 3
@@ -180,8 +182,10 @@ def _before(agency: int, statement: bankfiles.Statement) -> BankFile | None:
 def _known(agency: int, rows: Sequence[bankfiles.Line]) -> Iterator[Twice]:
     """The lines that another file has brought, by the bank's own reference."""
     told = StatementLine.objects.filter(agency=agency, file__isnull=False)
-    references = [row.bank_reference for row in rows]
-    known = dict(told.filter(bank_reference__in=references).values_list("bank_reference", "amount_fen"))
+    known: dict[str, int] = {}
+    for start in range(0, len(rows), LOOKED_UP):
+        references = [row.bank_reference for row in rows[start : start + LOOKED_UP]]
+        known |= dict(told.filter(bank_reference__in=references).values_list("bank_reference", "amount_fen"))
     for row in rows:
         if row.bank_reference in known:
             yield Twice(row.number, row.bank_reference, known[row.bank_reference] != row.amount_fen)
