@@ -312,8 +312,9 @@ def _checks(lines: int, rounds: int) -> list[Check]:
             " sum((SELECT count(*) FROM transfers_caseevent e WHERE e.case_id = c.id"
             " AND e.name IN ('submit', 'accept'))),"
             " sum((SELECT count(*) FROM transfers_clock k WHERE k.case_id = c.id AND k.status = 'running')),"
-            " sum((SELECT count(*) FROM notifications_letter n WHERE n.subject_ref = c.number AND n.channel = 'sms'))"
-            " FROM transfers_applicationline l JOIN transfers_transfercase c ON c.id = l.case_id"
+            " sum(n.sent) FROM transfers_applicationline l JOIN transfers_transfercase c ON c.id = l.case_id"
+            " LEFT JOIN (SELECT subject_ref, count(*) AS sent FROM notifications_letter WHERE channel = 'sms'"
+            " GROUP BY subject_ref) n ON n.subject_ref = c.number"
         )
         found = [int(value or 0) for value in cursor.fetchone()]
     return [
