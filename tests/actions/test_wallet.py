@@ -70,3 +70,18 @@ def test_the_parts_go_within_the_limits(world):
 
 
 SUPPLEMENT = {"reason": "L-01", "note": "补划利息", "data": {"amount_yuan": "0.31"}, "now": at("06-11", "05:00")}
+
+
+def test_a_part_that_nobody_moved_before_the_freeze_waits_for_its_end(world):
+    put_in_force(OUT, **OPEN, year_end_freeze={"from": "06-12", "to": "06-13"})
+    put_in_force("330000", **OPEN)
+    to_wallet(world, 1, 1500_00)
+
+    def late(now):
+        return [problem.subject for problem in problems(now=now) if problem.subject.endswith(" wallet")]
+
+    assert len(late(at("06-11", "09:00"))) == 1, "the work of the days before has stood still"
+    assert move_due(now=at("06-12", "09:00")) == 0
+    assert late(at("06-12", "09:00")) == []
+    assert move_due(now=at("06-14", "06:00")) == 1
+    assert late(at("06-14", "09:00")) == []

@@ -19,6 +19,7 @@ from transfers.documents.seal import intact
 from transfers.documents.sheet import digest_of
 from transfers.models import MOVES, Clock, Sheet, TransferCase
 from transfers.models.case import OPEN_WORK
+from transfers.policies import pinned_policy
 from transfers.rules import casenumber
 from transfers.rules.money import MONEY_CLOCKS, MONEY_STATES
 from transfers.rules.parties import Named, Side
@@ -343,9 +344,6 @@ def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
         UNION ALL
         SELECT number, 'automatic' FROM transfers_transfercase WHERE auto_at < %s
         UNION ALL
-        SELECT c.number, 'wallet' FROM transfers_remittance r JOIN transfers_transfercase c ON c.id = r.case_id
-        WHERE r.state = 'TO_WALLET' AND r.wallet_at < %s
-        UNION ALL
         SELECT g.area_id || ' ' || l.bank_reference, 'line' FROM transfers_statementline l
         JOIN transfers_agency g ON g.id = l.agency_id WHERE l.remind_at < %s
         """,
@@ -355,8 +353,20 @@ def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
         late,
         late,
         late,
+    )
+    waiting = _rows(
+        """
+        SELECT c.number, c.outbound_policy_id FROM transfers_remittance r
+        JOIN transfers_transfercase c ON c.id = r.case_id WHERE r.state = 'TO_WALLET' AND r.wallet_at < %s
+        """,
         late,
     )
+    for number, pinned in waiting:
+        freeze = pinned_policy(pinned).policy.year_end_freeze
+        if freeze is None or not freeze.covers(
+            local_date(now)
+        ):  # what was late for its part waits for the freeze's end
+            rows.append((number, "wallet"))
     for number, what in rows:
         yield f"{number} {what}", Named("已到点，两轮巡查仍未办", "was due more than two sweeps ago and is not done")
 
