@@ -24,6 +24,7 @@ from transfers.access import SYSTEM, Actor, require_finance
 from transfers.actions.adopting import Adopted, adopt, would_adopt
 from transfers.actions.door import Done, perform_many
 from transfers.actions.lines import WORK
+from transfers.memory import remembered
 from transfers.models import Allocation, BankAccount, BankFile, StatementLine
 from transfers.places import agencies, agency_with, area_of
 from transfers.policies import applying
@@ -587,8 +588,12 @@ def _names(code: str) -> tuple[str, ...]:
     return tuple(name for one in (area, *around) for name in (one.name, one.short_name) if len(name) > 1)
 
 
+@remembered
 def _offices() -> dict[str, Office]:
-    """Every area as bank lines may call it: its names, its agency's, and those of the accounts that it has had."""
+    """Every area as bank lines may call it: its names, its agency's, and those of the accounts that it has had.
+
+    From memory, as it is the same for the lines of every agency: a new account's name counts half a minute later.
+    """
     accounts: dict[int, list[str]] = defaultdict(list)
     for key, name in BankAccount.objects.exclude(checked_at=None).values_list("agency_id", "name"):
         accounts[key].append(name)
