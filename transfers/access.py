@@ -62,11 +62,12 @@ def actor_for(user: AbstractBaseUser | AnonymousUser) -> Actor:
     roles: dict[int, set[Role]] = {}
     above: list[int] = []
     everything = False
-    for row in Membership.objects.filter(user_id=user.pk).select_related("agency__area"):
-        roles.setdefault(row.agency_id, set()).add(Role(row.role))
-        if row.agency.area.level == Area.Level.PROVINCE:
-            above.append(row.agency_id)
-        everything = everything or row.agency.area.level == Area.Level.NATION
+    memberships = Membership.objects.filter(user_id=user.pk).values_list("agency_id", "role", "agency__area__level")
+    for agency, role, level in memberships:
+        roles.setdefault(agency, set()).add(Role(role))
+        if level == Area.Level.PROVINCE:
+            above.append(agency)
+        everything = everything or level == Area.Level.NATION
     below = frozenset(Agency.objects.filter(parent__in=above).values_list("id", flat=True)) if above else frozenset()
     actor = Actor(
         ActorKind.STAFF,

@@ -24,8 +24,10 @@ from transfers.access import Actor, visible_cases
 from transfers.actions.disclosure import record_export
 from transfers.actions.many import bulk_moves
 from transfers.admin.pages import actor_of, missing, page
+from transfers.admin.rows import rows_as_html
 from transfers.models.labels import said
 from transfers.rules.parties import Named, Role
+from transfers.rules.routes import State
 from transfers.selectors import console
 from transfers.selectors.console import Cases, Row, Shelf
 
@@ -33,6 +35,7 @@ PER_PAGE = 100
 EXPORTED = 1000
 TEXT_MAX, Q_MAX = 60, 400
 SEALED, SEARCH = "~", "console.search"
+STATES = {code: named for code, named in console.STATE_NAMES.items() if code != State.DRAFT}
 SIDES = {"out": Named("转出业务", "Outbound"), "in": Named("转入业务", "Inbound")}
 
 
@@ -75,7 +78,7 @@ class Asked:
         return cls(
             shelf=by_code.get(given.get("shelf", ""), console.OURS),
             q=given.get("q", "").strip()[:Q_MAX],
-            state=state if state in dict(console.STATES) else "",
+            state=state if state in STATES else "",
             side=side if side in SIDES else "",
         )
 
@@ -131,21 +134,25 @@ def worklist_view(request: HttpRequest) -> HttpResponse:
     cases = asked.cases(actor, now)
     if asked.text and console.number_of(asked.text) and (only := cases.values_list("pk", flat=True).first()):
         return HttpResponseRedirect(reverse("admin:transfers_transfercase_change", args=[only]))
-    paginator = CappedPaginator(console.slim(cases), PER_PAGE)
+    paginator = CappedPaginator(cases, PER_PAGE)
     shown = paginator.get_page(request.GET.get("page"))
+    rows = console.rows_of(console.slim(shown.object_list), actor, now)  # type: ignore[arg-type] # as it was given
+    # Rows are ticked for a step of many cases, or to be given to a colleague.
+    steps_many = any(actor.holds(*declared.move.roles) for declared in bulk_moves())
+    reassigns = actor.holds(Role.SUPERVISOR)
     context = {
         "shelves": [(shelf, asked.query(shelf=shelf.code, q="", state="")) for shelf in shelves],
         "asked": asked,
         "query": asked.query(),
-        "rows": console.rows_of(shown, actor, now),
+        "rows": rows,
+        "lines": rows_as_html(rows, ticks=steps_many or reassigns),
         "shown": shown,
         "capped": paginator.count >= console.COUNTED,
-        "states": console.STATES,
+        "states": list(STATES.items()),
         "sides": [] if actor.everything else list(SIDES.items()),
         "exported": EXPORTED,
-        # Rows are ticked for a step of many cases, or to be given to a colleague.
-        "steps_many": any(actor.holds(*declared.move.roles) for declared in bulk_moves()),
-        "reassigns": actor.holds(Role.SUPERVISOR),
+        "steps_many": steps_many,
+        "reassigns": reassigns,
     }
     return page(request, "worklist", context, title=_("Worklist"))
 
