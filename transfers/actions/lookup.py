@@ -145,7 +145,7 @@ class Columns(Generic[M]):
     def __init__(self, model: type[M], alias: str, names: tuple[str, ...]) -> None:
         # In the order of the model, as `from_db` wants them.
         fields = [field for field in model._meta.concrete_fields if field.attname in names]
-        self.model, self.names = model, tuple(field.attname for field in fields)
+        self.model, self.names = model, frozenset(field.attname for field in fields)
         self.sql = ", ".join(f'{alias}."{field.column}"' for field in fields)
 
     def read(self, values: tuple[Any, ...]) -> M | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from functools import cache
 from typing import Any, NoReturn, TypeVar
 
@@ -116,7 +117,31 @@ def keys_for(model: type[models.Model], count: int) -> list[int]:
 def stored(row: models.Model, fields: Iterable[models.Field[Any, Any]]) -> list[Any]:
     """These fields of a row as the database stores them."""
     database = connections[connection.alias]  # the proxy costs more than the work, field by field
-    return [field.get_db_prep_save(getattr(row, field.attname), database) for field in fields]
+    as_they_are, kept = _stored_as_they_are(type(row)), []
+    for field in fields:
+        value = getattr(row, field.attname)
+        if field.attname not in as_they_are or type(value) not in _AS_THEY_ARE:
+            value = field.get_db_prep_save(value, database)
+        kept.append(value)
+    return kept
+
+
+# No subclasses: a member of an enumeration is stored as its value. Encrypted text calls itself binary.
+_AS_THEY_ARE = frozenset({str, int, bool, date, datetime, type(None)})
+_COLUMNS_AS_THEY_ARE = frozenset(
+    {
+        *("CharField", "TextField", "BooleanField", "DateField", "DateTimeField", "ForeignKey", "OneToOneField"),
+        *("IntegerField", "BigIntegerField", "SmallIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
+    }
+)
+
+
+@cache
+def _stored_as_they_are(model: type[models.Model]) -> frozenset[str]:
+    """The columns in which a plain value is stored as it is: asking the field takes longer than storing it."""
+    return frozenset(
+        field.attname for field in model._meta.concrete_fields if field.get_internal_type() in _COLUMNS_AS_THEY_ARE
+    )
 
 
 def append_only(name: str) -> pgtrigger.Trigger:
