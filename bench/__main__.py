@@ -53,6 +53,19 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "W8": {"clocks_of_slow_peer": 400},
         "W9": {},
     },
+    "full": {
+        "cases": {"cases": 220_000, "due": 10_000},
+        "W1": {"seconds": 2.5, "cases_a_round": 10_000},
+        "W1B": {"seconds": 2.5, "cases_a_round": 5_000},
+        "W2": {"due": 10_000, "due_of_slow_peer": 400},
+        "W3": {"seconds": 2.5, "questions": 20_000},
+        "W4": {"few": 10_000, "many": 1_000_000, "of_agency": 400},
+        "W5": {"letters": 60_000, "letters_of_slow_peer": 600},
+        "W6": {"calls": 200_000, "calls_of_slow_peers": 2_000},
+        "W7": {"lines": 10_000, "lines_of_slow_peer": 200},
+        "W8": {"clocks_of_slow_peer": 400},
+        "W9": {},
+    },
 }
 EXAMPLES = "With no name, all but the last two are run. Names: " + ", ".join(
     f"{name} ({what})" for name, what in NAMES.items()

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from django.contrib import admin
 from django.db import connection, connections
+from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.test import Client, RequestFactory
@@ -96,7 +97,8 @@ def benchmark(_cases: object, size: dict[str, Any]) -> Iterator[Benchmark]:
         _settle()
         _copy(few, many)
         _use(many)
-        fill(place, size["few"] + 1, size["many"], agencies=others)
+        with _indexes_afterwards(Person, TransferCase, Clock):
+            fill(place, size["few"] + 1, size["many"], agencies=others)
         _settle()
 
         def page(database: str, client: Client, times: int = TIMES) -> float:
@@ -177,6 +179,27 @@ def _copy(source: str, target: str) -> None:
     with psycopg.connect(os.environ["DATABASE_URL"].rpartition("/")[0] + "/postgres", autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target)))
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(target), sql.Identifier(source)))
+
+
+@contextlib.contextmanager
+def _indexes_afterwards(*models: type[Model]) -> Iterator[None]:
+    """Take away the indexes of these tables that no constraint needs, and build them anew when the rows are there:
+    a million rows come in three times as fast.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT x.indexrelid::regclass::text, pg_get_indexdef(x.indexrelid) FROM pg_index x "
+            "WHERE x.indrelid = ANY(%s::regclass[]) "
+            "AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = x.indexrelid)",
+            [[model._meta.db_table for model in models]],
+        )
+        found = cursor.fetchall()
+        for name, _definition in found:
+            cursor.execute(f"DROP INDEX {name}")
+    yield
+    with connection.cursor() as cursor:
+        for _name, definition in found:
+            cursor.execute(definition)
 
 
 def _settle() -> None:
