@@ -14,15 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bench.worklist import Place, fill, people, working
+from tests.explain import believed
 from tests.web.conftest import TAIL
 from transfers.access import actor_for
 from transfers.actions import lookup
+from transfers.models import Clock, Person, TransferCase
 from transfers.rules import casenumber
 from transfers.rules.errors import Refusal
 from transfers.selectors import console
 
 pytestmark = pytest.mark.django_db
-MILLION = 1_000_000
 NUMBER = casenumber.number(1, 2026, b"another key, of tests")
 
 
@@ -31,15 +32,8 @@ def place(world) -> Place:
     """3,000 open cases of 100 agencies, thirty each, that pass for a million."""
     found = people()
     fill(found, 1_000_001, 1_003_000, agencies=[agency.pk for agency in working()[:100]])
-    with connection.cursor() as cursor:
-        for table in ("case", "person", "clock"):
-            name = f"transfers_{'transfercase' if table == 'case' else table}"
-            cursor.execute(f"ANALYZE {name}")
-            cursor.execute(
-                "UPDATE pg_class SET reltuples = %s WHERE oid = %s::regclass "
-                "OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = %s::regclass)",
-                [MILLION, name, name],
-            )
+    for model in (TransferCase, Person, Clock):
+        believed(model)
     return found
 
 

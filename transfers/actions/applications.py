@@ -25,6 +25,7 @@ from django.utils import timezone
 from accounts.crypto import lookup_hash, open_value, seal_value
 from transfers.access import Actor, actor_for
 from transfers.actions.intake import CleanApplication, clean, decide_many, person_hashes, submit_many
+from transfers.actions.singly import singly
 from transfers.documents.applications import read_applications
 from transfers.models import ApplicationFile, ApplicationLine, TransferCase
 from transfers.models.guards import write_new
@@ -286,22 +287,7 @@ def _file_chunk(file: int, actor: Actor, now: datetime) -> list[int] | None:
 def _one_by_one(
     applications: Sequence[tuple[CleanApplication, Channel]], actor: Actor, *, now: datetime
 ) -> list[TransferCase | Refusal]:
-    """One of them breaks the chunk: it is told, and does not stop the others. Where none goes, it is no fault of
-    theirs: the lines stay as they are, and the error goes on.
-    """
-    answers: list[TransferCase | Refusal] = []
-    broken = 0
-    for one in applications:
-        try:
-            answers += submit_many([one], actor, now=now)
-        except SoftTimeLimitExceeded:
-            raise
-        except Exception:
-            broken += 1
-            if broken == len(applications) > 1:
-                raise
-            answers.append(refusal("J-LINE-FAILED"))
-    return answers
+    return singly(applications, lambda one: submit_many(one, actor, now=now), broken="J-LINE-FAILED")
 
 
 def _file(file: int, actor: Actor, now: datetime, submit: Submit) -> list[int] | None:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from transfers.access import Actor, actor_for, visible_cases
 from transfers.actions.door import Done, Item, perform_many
+from transfers.actions.singly import singly
 from transfers.models import MOVES, BulkItem, BulkStep, TransferCase
 from transfers.models.guards import write_new
 from transfers.models.moves import Declared
@@ -157,23 +158,7 @@ def _chunk(step: BulkStep, actor: Actor, now: datetime) -> bool:
 def _one_by_one(
     items: Sequence[Item], transition: str, actor: Actor, *, note: str, now: datetime
 ) -> list[Done | Refusal]:
-    """One of them breaks the chunk: it is told, and does not stop the others. Where none goes, it is no fault of
-    theirs: they stay as they are, and the error goes on.
-    """
-    answers: list[Done | Refusal] = []
-    broken = 0
-    for item in items:
-        try:
-            with transaction.atomic():
-                answers += perform_many([item], transition, actor, note=note, now=now)
-        except SoftTimeLimitExceeded:
-            raise
-        except Exception:
-            broken += 1
-            if broken == len(items) > 1:
-                raise
-            answers.append(refusal("J-STEP-FAILED"))
-    return answers
+    return singly(items, lambda one: perform_many(one, transition, actor, note=note, now=now), broken="J-STEP-FAILED")
 
 
 @transaction.atomic
