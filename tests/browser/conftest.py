@@ -13,12 +13,13 @@ from django.test.testcases import QuietWSGIRequestHandler
 from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
+from tests.browser.access import complaints
 from tests.browser.desk import Desk
 from tests.world import MONDAY
 
 PICTURES = os.environ.get("JIEXU_PICTURES", "")  # the folder they go to
 expect.set_options(timeout=20_000)  # how long a page may take on a busy machine
-DESKTOP = {"width": 1280, "height": 800}
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
 # The live server writes head and body apart. Sent at once, the body need not wait 40 ms until the browser has
@@ -83,3 +84,21 @@ def album() -> Callable[[Desk, str], None]:
             desk.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return keep
+
+
+@pytest.fixture
+def look(album: Callable[[Desk, str], None]) -> Callable[..., None]:
+    """Keep a picture of a page that everybody can use, and that is no wider than its window."""
+
+    def kept(desk: Desk, name: str, *, phone: bool = False) -> None:
+        desk.page.wait_for_load_state()
+        assert complaints(desk.page) == [], name
+        assert desk.overflow() <= 0, name
+        album(desk, name)
+        if phone:
+            desk.page.set_viewport_size(PHONE)
+            assert desk.overflow() <= 0, f"{name} on a phone"
+            album(desk, f"{name}-phone")
+            desk.page.set_viewport_size(DESKTOP)
+
+    return kept

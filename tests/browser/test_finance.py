@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.access import complaints
 from tests.world import IN, MONDAY, OUT, PASSWORD
 from transfers.demo.receiving import account_number_for
 from transfers.models import Agency, Payment, Remittance, TransferCase
@@ -16,27 +15,7 @@ from transfers.rules import bankfiles
 from transfers.rules.workdays import local_date
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 800}
 FEN = 345_678
-
-
-@pytest.fixture
-def look(album):
-    """Keep a picture of a page that everybody can use, and that is no wider than its window."""
-
-    def kept(desk, name: str, *, phone: bool = False) -> None:
-        desk.page.wait_for_load_state()
-        assert complaints(desk.page) == [], name
-        assert desk.overflow() <= 0, name
-        album(desk, name)
-        if phone:
-            desk.page.set_viewport_size(PHONE)
-            assert desk.overflow() <= 0, f"{name} on a phone"
-            album(desk, f"{name}-phone")
-            desk.page.set_viewport_size(DESKTOP)
-
-    return kept
 
 
 def named(user, name: str):

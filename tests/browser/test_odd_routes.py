@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.access import complaints
 from tests.web.conftest import sent_code
 from tests.world import OUT, identity_number, user
 from transfers.models import ContributionPeriod, Enrolment, PersonalAccount, Sheet, TransferCase
@@ -13,19 +12,6 @@ from transfers.rules.parties import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-
-
-@pytest.fixture
-def look(album):
-    """Keep a picture of a page that everybody can use, and that is no wider than its window."""
-
-    def kept(desk, name: str) -> None:
-        desk.page.wait_for_load_state()
-        assert complaints(desk.page) == [], name
-        assert desk.overflow() <= 0, name
-        album(desk, name)
-
-    return kept
 
 
 def test_a_doubt_is_cleared_up_between_two_agencies(world, window, look):
