@@ -14,6 +14,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -43,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 MAX_CONTEXT_BYTES = 32 * 1024
 
+_INBOX, _WEBHOOK = Letter.Channel.INBOX.value, Letter.Channel.WEBHOOK.value
 _CHANNELS = frozenset(Letter.Channel.values)
 _LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}")
@@ -90,7 +93,10 @@ FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::by
 ON CONFLICT (dedupe_key) DO NOTHING
 RETURNING id
 """.replace("__COLUMNS__", _COLUMNS)  # nosec B608
-_COPY = f"COPY notifications_letter ({_COLUMNS}) FROM STDIN"
+# What is written is clean of control characters: one of them can stand for NULL, and only a backslash needs another.
+_NULL = "\x01"
+_COPY = f"COPY notifications_letter ({_COLUMNS}) FROM STDIN (NULL '{_NULL}')"
+_AT_ONCE = 100
 
 
 def _object(values: Mapping[str, Any] | None, what: str) -> str:
@@ -120,6 +126,7 @@ class _Desk:
         self.now = now
         self._contexts: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._sealed: dict[tuple[int, str], bytes] = {}
+        self._texts: dict[datetime, str] = {}
 
     def context(self, draft: Draft) -> str:
         """Letters of one thing by several channels have the very same context."""
@@ -138,48 +145,63 @@ class _Desk:
             self._sealed[whose] = seal_value(address, context=ADDRESS_CONTEXT)
         return self._sealed[whose]
 
+    def text(self, at: datetime) -> str:
+        """An instant as the database reads it; many letters are due at the same."""
+        if at not in self._texts:
+            self._texts[at] = str(at)
+        return self._texts[at]
+
     def rows(self, drafts: Iterable[Draft]) -> Iterator[_Row]:
         return (_row(draft, self) for draft in drafts)
 
 
 def _row(draft: Draft, desk: _Desk) -> _Row:
     """One draft as the columns of `_POST`. Raises `DraftError`."""
-    if draft.channel not in _CHANNELS:
-        raise DraftError(f"there is no channel {draft.channel!r}")
-    if not _NAME.fullmatch(draft.template):
-        raise DraftError("a template's name has small letters, digits, - _ . only")
-    if draft.language not in _LANGUAGES:
-        raise DraftError(f"letters are not written in {draft.language!r}")
-    inbox = draft.channel == Letter.Channel.INBOX
-    if inbox and draft.recipient_id is None:
+    channel, whose, about = draft.channel, draft.recipient_id, draft.subject_ref
+    digest, once = draft.digest_key, draft.dedupe_key
+    _check_sort(channel, draft.template, draft.language)
+    inbox = channel == _INBOX
+    if inbox and whose is None:
         raise DraftError("an inbox letter needs a recipient")
     if inbox and draft.secret:
         raise DraftError("an inbox letter stays readable and cannot hold a secret")
     if not inbox and not draft.address.strip():
-        raise DraftError(f"a letter by {draft.channel} needs an address")
-    if draft.channel == Letter.Channel.WEBHOOK and not (draft.secret or {}).get("signing_key"):
+        raise DraftError(f"a letter by {channel} needs an address")
+    if channel == _WEBHOOK and not (draft.secret or {}).get("signing_key"):
         raise DraftError("a webhook needs the receiver's signing_key in its secret")
-    for name, value, longest in (("subject_ref", draft.subject_ref, 64), ("digest_key", draft.digest_key, 100)):
-        if len(value) > longest:
-            raise DraftError(f"{name} has at most {longest} characters")
-    if draft.dedupe_key is not None and not 1 <= len(draft.dedupe_key) <= 200:
+    if len(about) > 64:
+        raise DraftError("subject_ref has at most 64 characters")
+    if len(digest) > 100:
+        raise DraftError("digest_key has at most 100 characters")
+    if once is not None and not 1 <= len(once) <= 200:
         raise DraftError("dedupe_key has 1 to 200 characters")
     due = desk.now if inbox or draft.not_before is None else max(desk.now, draft.not_before)
     return (
         uuid.uuid4(),
-        draft.channel,
+        channel,
         draft.template,
         draft.language,
-        draft.recipient_id,
+        whose,
         b"" if inbox else desk.address(draft),
-        clean(draft.subject_ref),
+        clean(about),
         desk.context(draft),
         seal_value(_object(draft.secret, "secret"), context=SECRET_CONTEXT) if draft.secret else None,
-        clean(draft.digest_key) if draft.channel in _DIGESTIBLE else "",
-        draft.dedupe_key if draft.dedupe_key is None else clean(draft.dedupe_key),
+        clean(digest) if channel in _DIGESTIBLE else "",
+        once if once is None else clean(once),
         due,
         draft.not_after,
     )
+
+
+@cache  # there are few sorts; what is refused is not kept
+def _check_sort(channel: str, template: str, language: str) -> None:
+    """Whether there are letters of this sort. Raises `DraftError`."""
+    if channel not in _CHANNELS:
+        raise DraftError(f"there is no channel {channel!r}")
+    if not _NAME.fullmatch(template):
+        raise DraftError("a template's name has small letters, digits, - _ . only")
+    if language not in _LANGUAGES:
+        raise DraftError(f"letters are not written in {language!r}")
 
 
 def post(drafts: Sequence[Draft], *, now: datetime) -> list[int]:
@@ -200,14 +222,14 @@ def post(drafts: Sequence[Draft], *, now: datetime) -> list[int]:
     return ids
 
 
-def post_many(drafts: Sequence[Draft], *, now: datetime) -> None:
+def post_many(drafts: Iterable[Draft], *, now: datetime) -> None:
     """The same for a great many of which hardly any is there already: the database takes them in while they are
-    written, by COPY. Raises as `post` does.
+    written, by COPY. Drafts may be made one after another meanwhile, if that asks the database nothing. Raises as
+    `post` does.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction("post letters in the transaction of what they tell")
-    if not drafts:
-        return
+    coming, made = iter(drafts), list[Draft]()
     try:
         with (
             transaction.atomic(),
@@ -215,19 +237,34 @@ def post_many(drafts: Sequence[Draft], *, now: datetime) -> None:
             connection.wrap_database_errors,
             cursor.copy(_COPY) as copy,
         ):
-            for row in _Desk(now).rows(drafts):
-                key, channel, *told, due, not_after = row
-                inbox = channel == Letter.Channel.INBOX
-                copy.write_row(
-                    (
-                        *(key, now, channel, *told, "sent" if inbox else "pending", due, not_after, due),
-                        *(due if inbox else None, 0, "", "", ""),
-                    )
-                )
+            lines = _lines(_Desk(now), coming, made)
+            while some := "".join(islice(lines, _AT_ONCE)):
+                copy.write(some)
     except IntegrityError:  # COPY cannot leave out a letter that is there already
-        post(drafts, now=now)
+        post([*made, *coming], now=now)
     else:
-        _wake(drafts, now)
+        _wake(made, now)
+
+
+def _lines(desk: _Desk, drafts: Iterable[Draft], made: list[Draft]) -> Iterator[str]:
+    """Drafts as lines for COPY, the values put down as text at once; each is kept in `made`."""
+    written = str(desk.now)
+    for draft in drafts:
+        made.append(draft)
+        key, channel, template, language, recipient, address, about, context, secret, digest, once, due, until = _row(
+            draft, desk
+        )
+        at = desk.text(due)
+        inbox = channel == _INBOX
+        line = "\t".join(
+            (
+                *(key.hex, written, channel, template, language, _NULL if recipient is None else str(recipient)),
+                *(f"\\x{address.hex()}", about, context, _NULL if secret is None else f"\\x{secret.hex()}"),
+                *(digest, _NULL if once is None else once, "sent" if inbox else "pending", at),
+                *(_NULL if until is None else str(until), at, at if inbox else _NULL, "0", "", "", ""),
+            )
+        )
+        yield (line.replace("\\", "\\\\") if "\\" in line else line) + "\n"
 
 
 def _wake(drafts: Iterable[Draft], now: datetime) -> None:

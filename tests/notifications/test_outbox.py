@@ -78,6 +78,23 @@ def test_many_by_copy_leave_out_what_is_there(nudges) -> None:
     assert sorted(row.context["n"] for row in Letter.objects.all()) == [1, 3, 4]
 
 
+def test_many_may_be_made_on_the_way(nudges) -> None:
+    """One that is there already among them: the others are written once, those without a key of their own as well."""
+    posted(draft(dedupe_key="once", context={"n": 0}))
+    made = [draft(dedupe_key="once"), *(draft(dedupe_key=None, context={"n": n}) for n in (1, 2))]
+    with transaction.atomic():
+        outbox.post_many((one for one in made), now=NOW)
+        outbox.post_many(made, now=NOW)
+    assert sorted(row.context["n"] for row in Letter.objects.all()) == [0, 1, 1, 2, 2]
+
+
+def test_many_by_copy_may_say_anything() -> None:
+    """What COPY reads as its own: tabs, ends of lines, backslashes, its sign for nothing and that for the end."""
+    told = {"a": 'a\tb\nc\r"d"', "b": "\\N", "c": "\\.", "d": "\x01", "e": "\\x01 \\\\ /", "f": "’🙂\x85"}
+    odd = {"subject_ref": "N\\\t1", "dedupe_key": "\\N", "digest_key": "\x01\\", "context": told}
+    assert stored_as([draft(**odd)], outbox.post_many) == stored_as([draft(**odd)], outbox.post)
+
+
 def test_many_by_copy_need_sound_drafts() -> None:
     with pytest.raises(DraftError):
         outbox.post_many([draft(), draft(channel="pigeon")], now=NOW)
