@@ -185,12 +185,13 @@ def _rows(cursor: Any, made: Dataset, agencies: list[Agency]) -> None:
     far = json.dumps([{"code": "T+0", "at": due_at.isoformat()}])
     clock = {
         "id": "i", "case_id": "i", "kind": "'OUT'", "side": "'out'", "area_id": "o.area", "agency_id": "o.agency",
-        "calendar_id": "%(edition)s", "budget": "10", "started_at": "%(at)s", "counted_until": "%(day)s",
-        "due_on": "%(due_on)s",
-        "due_at": "%(due_at)s", "plan": "%(plan)s::jsonb", "next_at": "%(next_at)s",
+        "policy_id": "%(policy)s", "calendar_id": "%(edition)s", "budget": "10", "started_at": "%(at)s",
+        "counted_until": "%(day)s", "due_on": "%(due_on)s", "due_at": "%(due_at)s", "plan": "%(plan)s::jsonb",
+        "next_at": "%(next_at)s",
     }  # fmt: skip
     # No area among the first has notices of its own: one edition of the calendar serves them all.
-    common = {"at": at, "day": day, "due_on": due_on, "due_at": due_at, "edition": edition_for("100000")}
+    edition = edition_for("100000")
+    common = {"policy": policy, "edition": edition, "at": at, "day": day, "due_on": due_on, "due_at": due_at}
     until = made.groups[0].first if made.groups else made.cases + 1
     insert_rows(cursor, Clock, clock, f"{joined} WHERE i < {until}", {**common, "plan": far, "next_at": due_at})
     for group in made.groups:

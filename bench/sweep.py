@@ -52,8 +52,8 @@ WITH due AS MATERIALIZED (
 ), moved AS (
     UPDATE {LimitClock._meta.db_table} k SET done = k.done + 1, next_at = due.then_at FROM due WHERE k.id = due.id
 ), alarm AS (
-    INSERT INTO {LimitAlarm._meta.db_table} (clock_id, case_id, generation, rung, planned_at, fired_at)
-    SELECT id, case_id, generation, rung, planned_at, %(now)s FROM due
+    INSERT INTO {LimitAlarm._meta.db_table} (clock_id, generation, rung, planned_at, fired_at)
+    SELECT id, generation, rung, planned_at, %(now)s FROM due
 ), event AS (
     INSERT INTO {LimitEvent._meta.db_table} (case_id, at, kind, name, actor_kind, actor_name, side, agency_id,
         from_state, to_state, from_money, to_money, reason, note, clocks, data)
@@ -155,9 +155,7 @@ def letter_context() -> str:
     return json.dumps(
         {
             "name": "测**", "from_area": "广西壮族自治区南宁市", "to_area": "浙江省杭州市", "stage": "转出地待办理",
-            "next_step": "您不需要做什么，请等候办理。", "agency": "南宁市医保经办机构", "agency_phone": "0771-12393",
-            "reasons": [], "supplement": "", "supplement_note": "", "link": "http://localhost:8000/track/",
-            "console_link": "http://localhost:8000/console/transfers/transfercase/1/change/",
+            "provisional": False, "console_link": "http://localhost:8000/console/transfers/transfercase/1/change/",
             "rung": "剩余2个工作日", "clock": "转出时限",
         },
         ensure_ascii=False,
@@ -184,7 +182,7 @@ def one_at_a_time(now: datetime, context: str) -> int:
                 continue
             case = PlainCase.objects.get(pk=clock.case_id)
             PlainAlarm.objects.create(
-                clock=clock, case=case, generation=clock.generation, rung=entry["code"], planned_at=entry["at"],
+                clock=clock, generation=clock.generation, rung=entry["code"], planned_at=entry["at"],
                 fired_at=now,
             )  # fmt: skip
             PlainEvent.objects.create(

@@ -209,7 +209,7 @@ def to_person(
 
     Of an automatic transfer there may be neither: nobody applied.
     """
-    context = _context(case, extra or {}, case.language)
+    context = _context(case, extra or {}, case.language, case_context)
     drafts = []
     if case.phone:
         drafts.append(
@@ -252,24 +252,25 @@ def to_staff(
     """To colleagues: at once in their inbox; by e-mail folded into one digest a person."""
     drafts = []
     contexts: dict[str, dict[str, Any]] = {}
-    for user in {user.pk: user for user in users}.values():
+    for key, user in {user.id: user for user in users}.items():
         if user.language not in contexts:
-            contexts[user.language] = _context(case, extra, user.language)
+            contexts[user.language] = _context(case, extra, user.language, staff_context)
         common: dict[str, Any] = {
             "template": template,
             "language": user.language,
-            "recipient_id": user.pk,
+            "recipient_id": key,
             "subject_ref": case.number,
             "context": contexts[user.language],
         }
-        drafts.append(Draft(channel="inbox", address="", dedupe_key=f"{dedupe}:{template}:{user.pk}:inbox", **common))
+        once = f"{dedupe}:{template}:{key}"
+        drafts.append(Draft(channel="inbox", dedupe_key=f"{once}:inbox", **common))
         if user.email:
             drafts.append(
                 Draft(
                     channel="email",
                     address=user.email,
-                    digest_key=f"user:{user.pk}",
-                    dedupe_key=f"{dedupe}:{template}:{user.pk}:email",
+                    digest_key=f"user:{key}",
+                    dedupe_key=f"{once}:email",
                     not_before=not_before,
                     **common,
                 )
@@ -277,11 +278,13 @@ def to_staff(
     return drafts
 
 
-def _context(case: TransferCase, extra: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """What every letter about a case may say, and what this one says beside it."""
+def _context(
+    case: TransferCase, extra: Mapping[str, Any], language: str, known: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
+    """What is `known` of a case in letters of one sort, and what this one says beside it."""
     say = said_in(language)
-    known: dict[str, Any] = {name: say(words) if hasattr(words, "zh") else words for name, words in extra.items()}
-    return case_context(case, say, due_on=known.get("due_on"), provisional=known.get("provisional")) | known
+    more = {name: say(words) if hasattr(words, "zh") else words for name, words in extra.items()}
+    return known(case, say, due_on=more.get("due_on"), provisional=more.get("provisional")) | more
 
 
 def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, Role, User]]:
@@ -293,6 +296,23 @@ def members(agencies: Iterable[int], roles: Iterable[Role]) -> list[tuple[int, R
     return [(row.agency_id, Role(row.role), row.user) for row in rows.order_by("agency_id", "user_id", "role")]
 
 
+def staff_context(
+    case: TransferCase,
+    say: Callable[[Bilingual], str] = said,
+    *,
+    due_on: str | None = None,
+    provisional: bool | None = None,
+) -> dict[str, Any]:
+    """What every letter to staff about a case may say, in the language of `say`: the rest is behind the link.
+
+    `due_on`, `provisional`: the last day, and whether it may still change, where they are known already.
+    """
+    return {
+        **_relation(case, say, due_on, provisional),
+        "console_link": f"{settings.PUBLIC_URL}/console/transfers/transfercase/{case.pk}/change/",
+    }
+
+
 def case_context(
     case: TransferCase,
     say: Callable[[Bilingual], str] = said,
@@ -300,32 +320,22 @@ def case_context(
     due_on: str | None = None,
     provisional: bool | None = None,
 ) -> dict[str, Any]:
-    """What every letter about a case may say, in the language of `say`. Nothing sensitive.
-
-    `due_on`, `provisional`: the last day, and whether it may still change, where they are known already.
-    """
+    """What every letter to the person of a case may say; the arguments are those of `staff_context`."""
     # A completed relationship is with the inbound side.
     inbound = case.acts == Side.IN or case.state == State.COMPLETED
-    out_agency, in_agency, info = case.outbound_agency, case.inbound_agency, case.info
+    out_agency, in_agency = case.outbound_agency, case.inbound_agency
     acting = in_agency if inbound else out_agency
     return {
-        "number": case.number,
-        "name": mask_name(case.name),
+        **_relation(case, say, due_on, provisional),
         # Nobody applied: the person's new enrolment started it.
         "automatic": case.channel == Channel.AUTOMATIC,
-        "from_area": case.outbound_area.full_name,
-        "to_area": case.inbound_area.full_name,
-        "stage": say(info.public),
-        "next_step": say(info.next_step),
+        "next_step": say(case.info.next_step),
         "agency": acting.name,
         "agency_phone": acting.phone,
         "outbound_agency": out_agency.name,
         "outbound_phone": out_agency.phone,
         "inbound_agency": in_agency.name,
         "inbound_phone": in_agency.phone,
-        "due_on": due_text(case.due_at) if due_on is None else due_on,
-        # 暂定: the notice for that year is not out yet.
-        "provisional": _provisional(case) if provisional is None else provisional,
         "reasons": [_told(reason_told(failure), say) for failure in case.failures],
         "supplement": say(ALL[case.supplement_reason]) if case.supplement_reason else "",
         "supplement_note": case.supplement_note,
@@ -333,7 +343,22 @@ def case_context(
         "returned_note": case.return_note,
         "ended": _reason(case.end_reason, say),
         "link": f"{settings.PUBLIC_URL}/track/",
-        "console_link": f"{settings.PUBLIC_URL}/console/transfers/transfercase/{case.pk}/change/",
+    }
+
+
+def _relation(
+    case: TransferCase, say: Callable[[Bilingual], str], due_on: str | None, provisional: bool | None
+) -> dict[str, Any]:
+    """What all letters about a case say. Nothing sensitive."""
+    return {
+        "number": case.number,
+        "name": mask_name(case.name),
+        "from_area": case.outbound_area.full_name,
+        "to_area": case.inbound_area.full_name,
+        "stage": say(case.info.public),
+        "due_on": due_text(case.due_at) if due_on is None else due_on,
+        # 暂定: the notice for that year is not out yet.
+        "provisional": _provisional(case) if provisional is None else provisional,
     }
 
 

@@ -54,12 +54,12 @@ def test_what_has_been_fired_is_found_by_the_clocks(many_clocks):
     insert(
         Alarm,
         {
-            "clock_id": "n", "case_id": "n", "generation": "1", "rung": "'half'", "planned_at": f"'{MONDAY}'",
+            "clock_id": "n", "generation": "1", "rung": "'half'", "planned_at": f"'{MONDAY}'",
             "fired_at": f"'{MONDAY}'",
         },
         4000,
     )  # fmt: skip
     believed(Alarm)
-    for plan in scans(sweep._FIRED, [[1, 2, 3]]):
+    for plan in scans(sweep._FIRED, ["{1,2,3}"]):
         assert {index for _kind, _table, index in plan if index} == {"alarm_once"}
         assert "Seq Scan" not in {kind for kind, *_rest in plan}

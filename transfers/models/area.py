@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,7 +40,7 @@ class Area(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         """With the province in front, as people say it."""
         if self.parent is None or self.parent.level == self.Level.NATION or self.name.startswith(self.parent.name):

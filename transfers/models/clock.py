@@ -83,8 +83,8 @@ class Clock(models.Model):
                 condition=Q(kind__in=["SUPPLEMENT", "RETURN"], status="running"),
             ),
             models.Index(fields=["case"], name="clock_case"),
-            models.Index(fields=["area"], name="clock_area", condition=~Q(status="stopped")),
-            models.Index(fields=["calendar", "area", "case"], name="clock_calendar", condition=~Q(status="stopped")),
+            # Of an area, and of those in it that count by one edition.
+            models.Index(fields=["area", "calendar", "case"], name="clock_calendar", condition=~Q(status="stopped")),
         ]
 
     @property
@@ -97,7 +97,6 @@ class Alarm(models.Model):
     """A rung that has fired. The unique key is the claim: however many sweepers run, each fires once."""
 
     clock = models.ForeignKey(Clock, models.PROTECT, related_name="alarms", db_index=False)
-    case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="alarms", db_index=False)
     generation = models.PositiveSmallIntegerField()
     rung = models.CharField(max_length=30)
     planned_at = models.DateTimeField()
@@ -109,5 +108,4 @@ class Alarm(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["clock", "generation", "rung"], name="alarm_once"),
         ]
-        indexes = [models.Index(fields=["case"], name="alarm_case")]
         triggers = [append_only("alarm"), no_truncate("alarm")]

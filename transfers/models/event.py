@@ -23,7 +23,8 @@ class CaseEvent(models.Model):
     kind = models.CharField(max_length=8, default="move")
     name = models.CharField(max_length=30)
     actor_kind = models.CharField(max_length=8)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    # Nobody asks by whom, and most events are the system's.
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False)
     actor_name = models.CharField(max_length=80, blank=True)
     side = models.CharField(max_length=10)
     agency = models.ForeignKey("transfers.Agency", models.PROTECT, null=True, related_name="+", db_index=False)

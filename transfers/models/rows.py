@@ -5,7 +5,7 @@ takes longer than the answer. For `transfers.actions` and `transfers.sla`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -36,7 +36,8 @@ def read(model: type[M], where: str, arguments: Sequence[Any]) -> list[M]:
 
 def read_some(model: type[M], columns: Sequence[str], where: str, arguments: Sequence[Any]) -> list[M]:
     """The same with these columns alone (attnames, none of them encrypted), for a pass over many rows. What was left
-    out is fetched when it is asked for, as after `only()`, which walks over every field of each row.
+    out is fetched when it is asked for, as after `only()`, which walks over every field of each row. JSON values that
+    are written alike are one object: change none.
     """
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     fields = [by_name[name] for name in columns]
@@ -45,12 +46,16 @@ def read_some(model: type[M], columns: Sequence[str], where: str, arguments: Seq
     with connection.cursor() as cursor:
         cursor.execute(f'SELECT {names} FROM "{model._meta.db_table}" t {where}', arguments)  # nosec B608 - our columns
         rows = cursor.fetchall()
-    found = []
+    found: list[M] = []
+    decoded: dict[str, Any] = {}
     for values in rows:
         row = _row(model, columns, values)
         kept = row.__dict__
         for name in encoded:
-            kept[name] = [] if kept[name] == "[]" else json.loads(kept[name])
+            text = kept[name]
+            if text not in decoded:
+                decoded[text] = json.loads(text)
+            kept[name] = decoded[text]
         found.append(row)
     return found
 
@@ -62,6 +67,11 @@ def _row(model: type[M], columns: Sequence[str], values: Sequence[Any]) -> M:
     state.adding, state.db = False, connection.alias
     row.__dict__.update(zip(columns, values, strict=True))
     return row
+
+
+def array(values: Iterable[int | str]) -> str:
+    """Numbers, or instants, as the text of an array: of a list, each element is looked at when it is sent."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 @cache

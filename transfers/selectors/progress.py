@@ -245,7 +245,7 @@ def ladder_of(case: TransferCase, now: datetime) -> list[RungView]:
     if case.outbound_policy_id is None:
         return []
     views: list[RungView] = []
-    fired: dict[tuple[int, str], Alarm] = {(a.clock_id, a.rung): a for a in Alarm.objects.filter(case=case)}
+    fired: dict[tuple[int, str], Alarm] = {(a.clock_id, a.rung): a for a in Alarm.objects.filter(clock__case=case)}
     for clock in Clock.objects.filter(case=case):
         rungs = {rung.code: rung for rung in policy_for(clock).rungs(clock.kind)}
         named = ClockKind(clock.kind).named

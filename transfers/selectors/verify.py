@@ -318,7 +318,8 @@ def _due(now: datetime) -> Iterator[tuple[str, Named]]:
 def _alarms(now: datetime) -> Iterator[tuple[str, Named]]:
     rows = _rows(
         """
-        SELECT c.number, a.rung, count(*) FROM transfers_alarm a JOIN transfers_transfercase c ON c.id = a.case_id
+        SELECT c.number, a.rung, count(*) FROM transfers_alarm a JOIN transfers_clock k ON k.id = a.clock_id
+        JOIN transfers_transfercase c ON c.id = k.case_id
         GROUP BY c.number, a.clock_id, a.generation, a.rung HAVING count(*) > 1
         """
     )

@@ -7,13 +7,17 @@ a clock fire in their order; the letters wait for the acting area's working hour
 
 from __future__ import annotations
 
+import gc
+import json
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from accounts.models import User
 from notifications import outbox
@@ -21,7 +25,7 @@ from notifications.outbox import Draft
 from transfers import letters
 from transfers.models import MOVES, Alarm, CaseEvent, Clock, TransferCase
 from transfers.models.guards import write_new
-from transfers.models.rows import read_some
+from transfers.models.rows import array, read_some
 from transfers.places import agency_of, furnish, lineage
 from transfers.rules.ladder import Rung
 from transfers.rules.parties import Role
@@ -31,7 +35,6 @@ from transfers.sla.clocks import policy_for
 log = structlog.get_logger(__name__)
 BATCH = 2000
 POISON_PAUSE = timedelta(hours=1)
-_NOTHING = Jsonb([])
 UNCLAIMED = frozenset(source for declared in MOVES.values() if declared.move.claims for source in declared.sources)
 # Audience of a rung -> how many levels above the acting agency, and which roles there.
 ABOVE = {
@@ -62,12 +65,11 @@ class Fired:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
+class _Due(NamedTuple):
     clock: Clock
     case: TransferCase
     rung: Rung
-    planned_at: datetime
+    planned: str
     not_before: datetime
 
 
@@ -82,14 +84,14 @@ _CASE = (
     *("outbound_policy_id", "inbound_policy_id", "failures"),
     *("supplement_reason", "supplement_note", "return_reason", "return_note", "end_reason"),
 )
-_ALARM = ("clock_id", "case_id", "generation", "rung", "planned_at", "fired_at")
+_ALARM = ("clock_id", "generation", "rung", "planned_at", "fired_at")
 _EVENT = (
     *("case_id", "at", "kind", "name", "actor_kind", "actor_name", "side", "agency_id"),
     *("from_state", "to_state", "from_money", "to_money", "reason", "note", "clocks", "data"),
 )
 # With the key left alone, an alarm that somebody else writes for one of these clocks waits for nobody.
 _NEXT = "WHERE t.next_at <= %s ORDER BY t.next_at, t.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"
-_FIRED = "SELECT clock_id, generation, rung FROM transfers_alarm WHERE clock_id = ANY(%s)"
+_FIRED = "SELECT clock_id, generation, rung FROM transfers_alarm WHERE clock_id = ANY(%s::bigint[])"
 
 
 def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
@@ -102,6 +104,21 @@ def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
             return total
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of reference cycles: a batch makes tens of thousands of objects, none of them in a cycle,
+    and it would walk through them and the whole program with them again and again.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_uncollected()
 @transaction.atomic
 def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
     """One claimed batch. Re-reads under the lock with the same predicate, so a clock stopped meanwhile is left out."""
@@ -131,8 +148,8 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
 
 def _fetch_cases(clocks: list[Clock]) -> None:
     """Attach the cases, with their places: one statement, and none at all when nothing is due."""
-    ids = list({clock.case_id for clock in clocks})
-    cases = {case.pk: furnish(case) for case in read_some(TransferCase, _CASE, "WHERE t.id = ANY(%s)", [ids])}
+    ids = array({clock.case_id for clock in clocks})
+    cases = {case.id: furnish(case) for case in read_some(TransferCase, _CASE, "WHERE t.id = ANY(%s::bigint[])", [ids])}
     attach = Clock._meta.get_field("case").set_cached_value
     for clock in clocks:
         attach(clock, cases[clock.case_id])
@@ -140,11 +157,12 @@ def _fetch_cases(clocks: list[Clock]) -> None:
 
 def _move_on(clocks: list[Clock]) -> None:
     """Store how far each plan has come, in one statement for the batch."""
+    then = {at: "NULL" if at is None else at.isoformat() for at in {clock.next_at for clock in clocks}}
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE transfers_clock AS k SET done = v.done, next_at = v.next_at"
             " FROM unnest(%s::bigint[], %s::smallint[], %s::timestamptz[]) AS v(id, done, next_at) WHERE k.id = v.id",
-            [[c.pk for c in clocks], [c.done for c in clocks], [c.next_at for c in clocks]],
+            [array(c.id for c in clocks), array(c.done for c in clocks), array(then[c.next_at] for c in clocks)],
         )
 
 
@@ -186,66 +204,63 @@ def _reached(clock: Clock, ladders: _Ladders) -> tuple[list[_Due], int]:
         if rung is None or (rung.when == "unclaimed" and case.state not in UNCLAIMED):
             passed += 1
         else:
-            reached.append(_Due(clock, case, rung, at, not_before))
+            reached.append(_Due(clock, case, rung, at.isoformat(), not_before))
     return reached, passed
 
 
 def _claim(due: list[_Due], now: datetime) -> list[_Due]:
     """Write the alarm rows; only those that were not there already have been fired by us."""
     with connection.cursor() as cursor:
-        cursor.execute(_FIRED, [list({item.clock.pk for item in due})])
+        cursor.execute(_FIRED, [array({item.clock.id for item in due})])
         before = set(cursor.fetchall())
-    fresh = [item for item in due if (item.clock.pk, item.clock.generation, item.rung.code) not in before]
+    fresh = [item for item in due if (item.clock.id, item.clock.generation, item.rung.code) not in before]
+    fired_at = str(now)
     write_new(
         Alarm,
         _ALARM,
-        [(item.clock.pk, item.case.pk, item.clock.generation, item.rung.code, item.planned_at, now) for item in fresh],
+        [(i.clock.id, i.clock.generation, i.rung.code, i.planned, fired_at) for i in fresh],
     )
     return fresh
 
 
 def _record(fired: list[_Due], now: datetime) -> None:
     """One event of its case for each rung."""
-    told: dict[tuple[str, str, datetime], Jsonb] = {}
-    rows = []
+    told: dict[tuple[str, str, str], str] = {}
+    rows, at = [], str(now)
     for item in fired:
         clock, rung = item.clock, item.rung
-        alike = (clock.kind, rung.code, item.planned_at)
+        alike = (clock.kind, rung.code, item.planned)
         if alike not in told:
-            told[alike] = Jsonb(
-                {
-                    "clock": clock.kind,
-                    "planned_at": item.planned_at.isoformat(),
-                    "to": list(rung.to),
-                    "zh": rung.zh,
-                    "en": rung.en,
-                }
-            )
+            said = {"clock": clock.kind, "planned_at": item.planned, "to": rung.to, "zh": rung.zh, "en": rung.en}
+            told[alike] = json.dumps(said, ensure_ascii=False)
         rows.append(
             (
-                *(item.case.pk, now, "alarm", rung.code, "system", "", clock.side, clock.agency_id),
-                *("", "", "", "", "", "", _NOTHING, told[alike]),
+                *(clock.case_id, at, "alarm", rung.code, "system", "", clock.side, clock.agency_id),
+                *("", "", "", "", "", "", "[]", told[alike]),
             )
         )
     write_new(CaseEvent, _EVENT, rows)
 
 
-def _letters(fired: list[_Due]) -> list[Draft]:
-    """The letters of these rungs; they wait for the acting area's working hours."""
+def _letters(fired: list[_Due]) -> Iterator[Draft]:
+    """The letters of these rungs; they wait for the acting area's working hours. Asks the database for what they need
+    at once, and nothing afterwards.
+    """
     audience = _Audience(fired)
     _fetch_addresses([item.case for item in fired if "person" in item.rung.to])
-    return [
+    heard = [audience.of(item) for item in fired]
+    return (
         draft
-        for item in fired
+        for item, users in zip(fired, heard, strict=True)
         for draft in letters.for_alarm(
             item.case,
             item.clock,
             item.rung,
-            audience.of(item),
+            users,
             tell_person="person" in item.rung.to,
             not_before=item.not_before,
         )
-    ]
+    )
 
 
 def _fetch_addresses(cases: list[TransferCase]) -> None:
