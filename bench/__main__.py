@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.chart import draw
 from bench.database import NoDatabase, fill_schema, own_database
 from bench.harness import Result, run
 from bench.report import Progress, as_data, table
@@ -164,7 +165,11 @@ def _run(asked: argparse.Namespace) -> int:
     report["seconds"] = round(time.monotonic() - began, 1)
     report["benchmarks"] = [as_data(result) for result in results]
     asked.out.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n")
-    sys.stdout.write(f"Measured in {report['seconds']:.0f} s; the figures of every round are in {asked.out}\n")
+    chart = asked.out.with_suffix(".svg")
+    chart.write_text(draw(report))
+    sys.stdout.write(
+        f"Measured in {report['seconds']:.0f} s; the figures of every round are in {asked.out}, drawn in {chart}\n"
+    )
     failed = [f"{result.benchmark.name} {name}" for result in results for name in result.failures]
     if failed:
         sys.stdout.write(f"Not everything could be measured: {', '.join(failed)}.\n")

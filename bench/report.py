@@ -123,7 +123,14 @@ def as_data(result: Result) -> dict[str, Any]:
         "ratios": {name: _spread(spread) for name, spread in result.ratios().items()},
         "checks": [{"text": check.text, "ok": check.ok, "found": check.found} for check in result.checks],
         "targets": [
-            {"level": target.level, "text": target.text, "met": result.met(target)} for target in benchmark.targets
+            {
+                "level": target.level,
+                "text": target.text,
+                "against": target.against,
+                "at_least": target.at_least,
+                "met": result.met(target),
+            }
+            for target in benchmark.targets
         ],
         "notes": list(benchmark.notes),
     }
