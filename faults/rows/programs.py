@@ -360,7 +360,7 @@ FAULTS = [
     ),
     Fault(
         "beat",
-        "beat, killed when it has asked for two of its nine tasks",
+        "beat, killed when it has asked for two of its tasks",
         WORK,
         "the restart policy starts it again; its first tick asks for everything",
         "all is due at beat's first tick",
