@@ -40,6 +40,7 @@ NAMES = {
 ALSO = {"RECOMPUTE": "W8", "STATEMENTS": "W9"}
 BY_NAME_ONLY = {"W8", "W9"}
 WITHOUT_CASES = {"W4", "W6"}
+# Of the cases, W1 takes two portions a round, W1B one, and W2 has `due` for each round and for its race.
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "small": {
         "cases": {"cases": 50_000, "due": 2_000},
@@ -63,7 +64,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "W4": {"few": 10_000, "many": 1_000_000, "of_agency": 400},
         "W5": {"letters": 60_000, "letters_of_slow_peer": 600},
         "W6": {"calls": 200_000, "calls_of_slow_peers": 2_000},
-        "W7": {"lines": 10_000, "lines_of_slow_peer": 200},
+        "W7": {"lines": 5_000, "lines_of_slow_peer": 200},
         "W8": {"clocks_of_slow_peer": 400},
         "W9": {},
     },
