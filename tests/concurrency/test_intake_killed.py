@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from time import sleep
 from typing import Any
 
 import pytest
 from django.db import connections
 
 from tests.actions.test_applications import as_csv, one_percent, table, worked
-from tests.concurrency.racing import at_once
+from tests.concurrency.racing import Meeting, at_once
 from tests.world import MONDAY, World, person
 from transfers.access import actor_for
 from transfers.actions import applications
@@ -72,6 +73,23 @@ def test_two_at_once_take_different_lines(committed: World, monkeypatch: Any) ->
     file, right = filed(committed, monkeypatch)
     outcomes = at_once(*[lambda: file_lines(file.pk, now=MONDAY)] * 2)
     assert sum(outcomes) == right
+    done(file, right)
+
+
+def test_two_that_count_at_once_bring_the_file_to_its_end(committed: World, monkeypatch: Any) -> None:
+    """Neither sees the lines of the other when it counts its last ones."""
+    file, right = filed(committed, monkeypatch)
+    monkeypatch.setattr(applications, "CHUNK", right - right // 2)
+    real, meeting = applications._count, Meeting()
+
+    def counting(*args: Any) -> None:
+        meeting.here()
+        real(*args)
+        sleep(0.2)  # not committed before the other has begun
+
+    monkeypatch.setattr(applications, "_count", counting)
+    at_once(*[lambda: file_lines(file.pk, now=MONDAY)] * 2)
+    assert meeting.met
     done(file, right)
 
 

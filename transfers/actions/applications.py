@@ -295,6 +295,7 @@ def _file(file: int, actor: Actor, now: datetime, submit: Submit) -> list[int] |
         cursor.execute(_TAKE, [file, CHUNK])
         lines = cursor.fetchall()
     if not lines:
+        _count(file, now)  # of two that counted at once, neither saw the last lines of the other
         return None
     applications = [
         (_unpacked(open_value(content, context=_CONTENT) or ""), Channel(channel)) for _pk, channel, content in lines
