@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Thread
+from traceback import format_tb
 
 import structlog
 from celery import Task, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from transfers.access import SYSTEM, actor_for
@@ -126,9 +129,21 @@ def match(agency: int) -> None:
 def bulk() -> None:
     """Go on with files of applications and with steps of many cases that have not come to their end."""
     for file in applications.under_way():
-        applications.file_lines(file)
+        _go_on(applications.file_lines, file=file)
     for step in many.under_way():
-        many.go_on(step)
+        _go_on(many.go_on, step=step)
+
+
+def _go_on(act: Callable[[int], object], **which: int) -> None:
+    """One piece of bulk work; where it breaks it waits for the next minute, and keeps no other from going on."""
+    (pk,) = which.values()
+    try:
+        act(pk)
+    except SoftTimeLimitExceeded:
+        raise  # the worker is about to end this task: what is left is still there
+    except Exception as error:
+        # Not with its message: of a row that could not be written, it tells the content.
+        log.error("bulk_waits", **which, error=type(error).__name__, where=format_tb(error.__traceback__)[-1])
 
 
 def bulk_soon() -> None:

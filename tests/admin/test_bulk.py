@@ -7,12 +7,16 @@ import io
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.uploadedfile import SimpleUploadedFile
+from structlog.testing import capture_logs
 
 from tests.actions.test_applications import as_csv, table
 from tests.admin.conftest import address
 from tests.world import IN, MONDAY, application, identity_number, person, user
 from transfers import tasks
+from transfers.access import actor_for
+from transfers.actions import applications
 from transfers.admin import filing, many, worklist
 from transfers.models import AccessEvent, ApplicationFile, BulkStep, TransferCase
 from transfers.rules.parties import Role
@@ -67,6 +71,43 @@ def test_a_long_file_is_left_to_a_worker(world, signed_in, monkeypatch):
     tasks.bulk()
     assert TransferCase.objects.count() == 2
     assert 'http-equiv="refresh"' not in client.get(answer.url).content.decode()
+
+
+def test_a_file_that_breaks_keeps_no_other_waiting(world, monkeypatch):
+    person(1)
+    first, second = [
+        applications.confirm(
+            actor_for(world.in_handler),
+            applications.look_at(actor_for(world.in_handler), as_csv(table([application(serial)])), now=MONDAY).pk,
+            now=MONDAY,
+        )
+        for serial in (1, 2)
+    ]
+    real = applications.file_lines
+
+    def breaking(file: int) -> int:
+        if file == first.pk:
+            raise RuntimeError(identity_number(1))
+        return real(file)
+
+    monkeypatch.setattr(applications, "file_lines", breaking)
+    with capture_logs() as logs:
+        tasks.bulk()
+    second.refresh_from_db()
+    assert second.finished_at is not None
+    (told,) = [line for line in logs if line["log_level"] == "error"]
+    assert (told["event"], told["file"], told["error"]) == ("bulk_waits", first.pk, "RuntimeError")
+    assert identity_number(1) not in str(told)
+
+
+def test_a_worker_that_must_stop_stops(world, monkeypatch):
+    def stopped(file: int) -> int:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(applications, "under_way", lambda: [1])
+    monkeypatch.setattr(applications, "file_lines", stopped)
+    with pytest.raises(SoftTimeLimitExceeded):
+        tasks.bulk()
 
 
 def test_whose_file_it_is(world, signed_in):
