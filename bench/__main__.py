@@ -29,6 +29,7 @@ NAMES = {
     "W1": "one move of a case",
     "W1B": "fifty moves in one transaction",
     "W2": "the sweep",
+    "W2G": "the sweep as its table grows",
     "W3": "the public look-up over HTTP",
     "W4": "the worklist",
     "W5": "the drain of the outbox",
@@ -47,6 +48,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "W1": {"seconds": 1.2, "cases_a_round": 2_500},
         "W1B": {"seconds": 1.2, "cases_a_round": 1_000},
         "W2": {"due": 2_000, "due_of_slow_peer": 200},
+        "W2G": {"few": 10_000, "many": 200_000, "due": 1_000},
         "W3": {"seconds": 1.2, "questions": 8_000},
         "W4": {"few": 10_000, "many": 100_000, "of_agency": 400},
         "W5": {"letters": 6_000, "letters_of_slow_peer": 300},
@@ -60,6 +62,7 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "W1": {"seconds": 2.5, "cases_a_round": 10_000},
         "W1B": {"seconds": 2.5, "cases_a_round": 5_000},
         "W2": {"due": 10_000, "due_of_slow_peer": 400},
+        "W2G": {"few": 10_000, "many": 10_000_000, "due": 1_000},
         "W3": {"seconds": 2.5, "questions": 20_000},
         "W4": {"few": 10_000, "many": 1_000_000, "of_agency": 400},
         "W5": {"letters": 60_000, "letters_of_slow_peer": 600},
@@ -134,13 +137,14 @@ def _run(asked: argparse.Namespace) -> int:
     sizes = {name: {**size, "rounds": asked.rounds} for name, size in SIZES[asked.size].items()}
     results: list[Result] = []
     with _cases(sizes["cases"], progress) if set(names) - WITHOUT_CASES else _no_cases() as cases:
-        from bench import drain, intake, lookup, moves, recompute, statements, sweep, workdays, worklist
+        from bench import drain, growth, intake, lookup, moves, recompute, statements, sweep, workdays, worklist
         from bench.machine import machine, server, versions
 
         benchmarks: dict[str, Callable[..., AbstractContextManager[Benchmark]]] = {
             "W1": moves.benchmark,
             "W1B": moves.bulk,
             "W2": sweep.benchmark,
+            "W2G": growth.benchmark,
             "W3": lookup.benchmark,
             "W4": worklist.benchmark,
             "W5": drain.benchmark,

@@ -11,7 +11,7 @@ from simulate.database import own_database
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["W99"], "there is no benchmark W99: choose from W1, W1B, W2, W3, W4, W5, W6, W7"),
+        (["W99"], "there is no benchmark W99: choose from W1, W1B, W2, W2G, W3, W4, W5, W6, W7"),
         (["--rounds", "4"], "from 5 to 100"),
         (["--rounds", "x"], "from 5 to 100"),
         (["--size", "huge"], "invalid choice"),
