@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -17,6 +17,7 @@ from transfers.access import actor_for
 from transfers.actions import applications
 from transfers.actions.applications import confirm, counts, drop, file_lines, look_at, reported, why
 from transfers.actions.intake import apply
+from transfers.documents.applications import read_applications
 from transfers.models import ApplicationFile, ApplicationLine, Person, TransferCase
 from transfers.rules.bulk import COLUMNS
 from transfers.rules.errors import Refusal
@@ -244,6 +245,64 @@ def test_too_many_rows_and_too_large(world, monkeypatch):
     monkeypatch.setattr("transfers.documents.applications.UNPACKED_MAX", 10)
     with pytest.raises(Refusal, match="J-FILE"):
         look_at(actor_for(world.in_handler), as_xlsx(ROWS))
+
+
+def far(cell: str, *, value: str = "<v>1</v>", within: str = "") -> bytes:
+    """A workbook of good rows and one more cell; the rows of `within` stand before it."""
+    row = cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    return repacked(
+        "xl/worksheets/sheet1.xml",
+        lambda text: text.replace(
+            "</sheetData>", f'{within}<row r="{row}"><c r="{cell}">{value}</c></row></sheetData>'
+        ),
+    )
+
+
+def repacked(name: str, change: Callable[[str], str], *, to: str = "") -> bytes:
+    """The good workbook with one of its parts changed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(ROWS))) as good, zipfile.ZipFile(packed, "w") as archive:
+        for part in good.namelist():
+            text = good.read(part).decode()
+            archive.writestr(to if to and part == name else part, change(text) if part == name else text)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (far("XFD99"), "columns"),
+        (far("BI3"), "columns"),
+        (far("A1048576"), "rows"),
+        (far("A3", value="", within='<row r="99">' + "<c><v>1</v></c>" * 61 + "</row>"), "columns"),
+        (repacked("xl/worksheets/sheet1.xml", lambda text: f"<!DOCTYPE x>{text}"), "whole"),
+        (repacked("xl/workbook.xml", str, to="content.xml"), "whole"),
+    ],
+    ids=["far-right", "one-too-many", "far-down", "without-places", "doctype", "another-kind"],
+)
+def test_a_workbook_that_would_fill_the_memory_is_not_laid_out(monkeypatch, data, problem):
+    """A reader that lays it out does not come back: the process ends where memory does."""
+
+    def laid_out(*_args: Any) -> Any:
+        pytest.fail("it was laid out")
+
+    monkeypatch.setattr("transfers.documents.applications.CalamineWorkbook.from_filelike", laid_out, raising=False)
+    with pytest.raises(Refusal, match=problem):
+        read_applications(data, name="x")
+
+
+@pytest.mark.parametrize("data", [far("BH3"), far("A200001"), far("XFD1048576", value="")])
+def test_one_that_is_large_enough_is_read(data):
+    """The farthest cells that there may be; one that is only formatted takes no room."""
+    assert len(read_applications(data, name="x")) >= len(ROWS) - 1
+
+
+def test_a_part_that_is_larger_than_it_says(world):
+    data = bytearray(as_xlsx(ROWS))
+    entry = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 1)
+    data[entry + 24] -= 1  # what the second part unpacks to
+    with pytest.raises(Refusal, match="whole"):
+        read_applications(bytes(data), name="x")
 
 
 def test_a_cell_beyond_the_headings(world):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from transfers.documents.workbooks import BrokenError, extent
 from transfers.rules.bulk import BYTES_MAX, ROWS_MAX, Row, headings, not_read, row_of
+from transfers.rules.errors import Refusal
 
 UNPACKED_MAX = 512 * 1024 * 1024
 COLUMNS_MAX = 60
@@ -32,10 +33,14 @@ def read_applications(data: bytes, *, name: str) -> list[Row]:
         if (one := row_of(number, fields, row)) is not None:
             found.append(one)
         if len(found) > ROWS_MAX:
-            raise not_read(name, f"超过{ROWS_MAX}行，请分成几个文件", f"it has more than {ROWS_MAX} rows: split it")
+            raise _too_long(name)
     if not found:
         raise not_read(name, "没有申请", "there is no application in it")
     return found
+
+
+def _too_long(name: str) -> Refusal:
+    return not_read(name, f"超过{ROWS_MAX}行，请分成几个文件", f"it has more than {ROWS_MAX} rows: split it")
 
 
 def _text(data: bytes, name: str) -> Iterator[list[str]]:
@@ -56,14 +61,16 @@ def _text(data: bytes, name: str) -> Iterator[list[str]]:
 
 def _workbook(data: bytes, name: str) -> Iterator[list[str]]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > UNPACKED_MAX:
-                raise not_read(name, "解压后过大", "it is too large when unpacked")
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
-        if sheet.width > COLUMNS_MAX:
+        size = extent(data, unpacked_max=UNPACKED_MAX)
+        if size.unpacked > UNPACKED_MAX:
+            raise not_read(name, "解压后过大", "it is too large when unpacked")
+        if size.columns > COLUMNS_MAX:
             raise not_read(name, "列数过多", "it has too many columns")
+        if size.rows > ROWS_MAX + 1:
+            raise _too_long(name)
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
         rows: Iterable[list[Any]] = sheet.to_python(skip_empty_area=False)
-    except (zipfile.BadZipFile, CalamineError, IndexError):
+    except (BrokenError, CalamineError, IndexError):
         raise not_read(name, "不是完整的 .xlsx 文件", "it is not a whole .xlsx file") from None
     for row in rows:
         yield [_said(cell) for cell in row]
