@@ -15,7 +15,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     def is_usable(self) -> bool:
-        if self.connection is None or self.errors_occurred or not _silent(self.connection.fileno()):
+        kept = self.connection
+        if kept is None or kept.closed or self.errors_occurred or not _silent(kept.fileno()):
             usable: bool = super().is_usable()
             return usable
         return True
