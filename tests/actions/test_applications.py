@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -303,6 +304,31 @@ def test_a_part_that_is_larger_than_it_says(world):
     data[entry + 24] -= 1  # what the second part unpacks to
     with pytest.raises(Refusal, match="whole"):
         read_applications(bytes(data), name="x")
+
+
+MISPLACED = {
+    "an identity number": identity_number(1),
+    "a name": application(1)["name"],
+    "a character that the database cannot keep": "45010\0",
+}
+
+
+@pytest.mark.parametrize("text", MISPLACED.values(), ids=MISPLACED.keys())
+def test_what_stands_in_the_wrong_column_is_not_repeated(world, text):
+    file = worked(world, as_csv(table([application(1, outbound_area=text), application(2)])))
+    lines = {line.row: line for line in reported(file.pk)}
+    assert [code for code, *_rest in why(lines[2])] == ["J-AREA"]
+    assert text[:7] not in json.dumps(lines[2].problem, ensure_ascii=False)
+    assert lines[3].outcome == "filed"
+
+
+def test_the_first_row_is_not_repeated_where_it_is_an_application():
+    with pytest.raises(Refusal) as caught:
+        read_applications(as_csv(table([application(1)])[1:]), name="x")
+    said = f"{caught.value.zh} {caught.value.en} {caught.value.details}"
+    assert "第1、2、3、4、5列" in said
+    for text in (application(1)["name"], identity_number(1), application(1)["phone"]):
+        assert text not in said
 
 
 def test_a_cell_beyond_the_headings(world):

@@ -645,7 +645,9 @@ def agency_at(code: str) -> Agency:
         agency = agency_of(area.code) if area is not None and area.pooling else None
         if agency is not None and agency.valid_to is None:
             return agency
-    raise refusal("J-AREA", code=code[:12])
+    # What is no code may be whatever stood in the next column of a file: it is not repeated.
+    digits = code[:6].isascii() and code[:6].isdigit()
+    raise refusal("J-AREA", code=code[:6] if digits else "…")
 
 
 def _phone(text: str, *, needed: bool) -> str:

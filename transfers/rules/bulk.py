@@ -81,20 +81,24 @@ class Row:
 
 
 def headings(cells: Sequence[str], *, name: str) -> list[str]:
-    """The fields that the columns hold, blank for a column without a heading. J-FILE: unknown, twice, or missing."""
+    """The fields that the columns hold, blank for a column without a heading. J-FILE: unknown, twice, or missing.
+
+    Unknown ones are told by their place: without headings, the first row is somebody's application.
+    """
     by_words = {word: field for field, named in COLUMNS.items() for word in (field, named.zh, named.en.lower())}
     found, unknown = [], []
-    for cell in cells:
+    for place, cell in enumerate(cells, 1):
         words = narrow(cell).strip().rstrip("*").strip().lower()
         if words and words not in by_words:
-            unknown.append(cell.strip()[:20])
+            unknown.append(str(place))
         found.append(by_words.get(words, ""))
     while found and not found[-1]:
         found.pop()
     twice = sorted({COLUMNS[field].zh for field in found if field and found.count(field) > 1})
     missing = [COLUMNS[field] for field in REQUIRED if field not in found]
     if unknown:
-        raise not_read(name, f"第一行有不认识的列：{'、'.join(unknown[:5])}", "the first row has columns unknown here")
+        zh, en = f"第一行第{'、'.join(unknown[:5])}列的列名不认识", ", ".join(unknown[:5])
+        raise not_read(name, zh, f"the first row has columns unknown here: {en}")
     if twice:
         raise not_read(name, f"第一行的列重复：{'、'.join(twice)}", "a column is there twice")
     if missing:
