@@ -20,7 +20,7 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def look(*args: P.args, **kwargs: P.kwargs) -> R:
-        key = (args, tuple(sorted(kwargs.items())))
+        key = (args, tuple(sorted(kwargs.items())) if kwargs else ())
         found = store.get(key)
         if found is None or time.monotonic() - found[0] > _KEEP_SECONDS:
             found = (time.monotonic(), function(*args, **kwargs))

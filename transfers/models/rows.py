@@ -23,9 +23,9 @@ def read(model: type[M], where: str, arguments: Sequence[Any]) -> list[M]:
         rows = cursor.fetchall()
     if not rows:
         return []
-    found = []
+    found, alias = [], connection.alias
     for values in rows:
-        row = _row(model, columns, values)
+        row = _row(model, columns, values, alias)
         kept = row.__dict__
         for name, column, functions in converters:
             for function in functions:
@@ -48,8 +48,9 @@ def read_some(model: type[M], columns: Sequence[str], where: str, arguments: Seq
         rows = cursor.fetchall()
     found: list[M] = []
     decoded: dict[str, Any] = {}
+    alias = connection.alias
     for values in rows:
-        row = _row(model, columns, values)
+        row = _row(model, columns, values, alias)
         kept = row.__dict__
         for name in encoded:
             text = kept[name]
@@ -60,11 +61,11 @@ def read_some(model: type[M], columns: Sequence[str], where: str, arguments: Seq
     return found
 
 
-def _row(model: type[M], columns: Sequence[str], values: Sequence[Any]) -> M:
+def _row(model: type[M], columns: Sequence[str], values: Sequence[Any], alias: str) -> M:
     """What `from_db` makes. Its way through every field takes longer than all else that is done to the row."""
     row = model.__new__(model)
     row._state = state = ModelState()
-    state.adding, state.db = False, connection.alias
+    state.adding, state.db = False, alias
     row.__dict__.update(zip(columns, values, strict=True))
     return row
 
