@@ -16,7 +16,7 @@ from tests.concurrency.racing import Meeting, at_once
 from tests.world import MONDAY, World, person
 from transfers.access import actor_for
 from transfers.actions import applications
-from transfers.actions.applications import confirm, counts, file_lines, look_at
+from transfers.actions.applications import confirm, counts, drop, file_lines, look_at
 from transfers.models import ApplicationFile, ApplicationLine, CaseEvent, Person, TransferCase
 from transfers.selectors.verify import problems
 
@@ -91,6 +91,28 @@ def test_two_that_count_at_once_bring_the_file_to_its_end(committed: World, monk
     at_once(*[lambda: file_lines(file.pk, now=MONDAY)] * 2)
     assert meeting.met
     done(file, right)
+
+
+def test_dropped_while_it_is_confirmed(committed: World, monkeypatch: Any) -> None:
+    """What was confirmed meanwhile stays, with all of its lines."""
+    actor = actor_for(committed.in_handler)
+    file = look_at(actor, as_csv(table(one_percent(PEOPLE)[0])), now=MONDAY)
+    real, meeting = applications._mark, Meeting()
+
+    def marking(*args: Any) -> None:
+        meeting.here()
+        sleep(0.3)  # not committed before the other has begun
+        real(*args)
+
+    def dropped() -> None:
+        meeting.here()
+        drop(actor, file.pk)
+
+    monkeypatch.setattr(applications, "_mark", marking)
+    at_once(lambda: confirm(actor, file.pk, now=MONDAY), dropped)
+    assert meeting.met
+    assert counts(file.pk).of("new") == 118
+    assert applications.under_way() == [file.pk]
 
 
 def done(file: ApplicationFile, right: int) -> None:

@@ -113,7 +113,7 @@ def confirm(actor: Actor, file: int, *, now: datetime | None = None) -> Applicat
 
 def drop(actor: Actor, file: int) -> None:
     """Forget a file that was only looked at; one that was confirmed stays."""
-    ApplicationFile.objects.filter(pk=file, taken_by=actor.user_id, confirmed_at=None).delete()
+    _forget(ApplicationFile.objects.filter(pk=file, taken_by=actor.user_id))
 
 
 def require_window(actor: Actor) -> int:
@@ -134,7 +134,14 @@ def _silent(_what: str, _done: int, _of: int) -> None:
 
 
 def _tidy(now: datetime) -> None:
-    ApplicationFile.objects.filter(confirmed_at=None, taken_at__lt=now - timedelta(days=LOOKED_AT_DAYS)).delete()
+    _forget(ApplicationFile.objects.filter(taken_at__lt=now - timedelta(days=LOOKED_AT_DAYS)))
+
+
+@transaction.atomic
+def _forget(files: QuerySet[ApplicationFile]) -> None:
+    """Delete those that nobody has confirmed, nor confirms at this moment."""
+    held = list(files.filter(confirmed_at=None).select_for_update().values_list("pk", flat=True))
+    ApplicationFile.objects.filter(pk__in=held).delete()
 
 
 _COLUMNS = ("file_id", "row", "outcome", "channel", "content", "person_hash", "content_hash", "problem")
