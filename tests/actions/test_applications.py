@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
+from django.db import connection
 
 from tests.actions.test_bulk_intake import traces
 from tests.world import IN, MONDAY, OUT, application, identity_number, person, user
@@ -304,6 +305,19 @@ def test_a_part_that_is_larger_than_it_says(world):
     data[entry + 24] -= 1  # what the second part unpacks to
     with pytest.raises(Refusal, match="whole"):
         read_applications(bytes(data), name="x")
+
+
+def test_no_transaction_is_open_while_lines_are_judged(world, monkeypatch):
+    """Of a long file that takes a while."""
+    here, depths, real = len(connection.savepoint_ids), [], applications.clean
+
+    def judging(*args: Any, **more: Any) -> Any:
+        depths.append(len(connection.savepoint_ids))
+        return real(*args, **more)
+
+    monkeypatch.setattr(applications, "clean", judging)
+    worked(world, as_csv(table([application(1), application(2)])))
+    assert depths == [here, here]
 
 
 MISPLACED = {

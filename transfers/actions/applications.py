@@ -78,6 +78,7 @@ def look_at(
         return known
     rows = read_applications(data, name=name)
     tell("read", len(rows), len(rows))
+    judged = list(_judged(rows, actor, now, tell))
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, user])
@@ -86,7 +87,7 @@ def look_at(
         file = ApplicationFile.objects.create(
             name=name[-120:], digest=digest, count=len(rows), taken_by_id=user, taken_at=now
         )
-        write_new(ApplicationLine, _COLUMNS, _judged(file.pk, rows, actor, now, tell))
+        write_new(ApplicationLine, _COLUMNS, ((file.pk, *line) for line in judged))
         _mark(_TWICE, [file.pk])
         _mark(_KNOWN, [file.pk, _TURNED_DOWN])
         _count(file.pk, now)
@@ -178,19 +179,19 @@ def _count(file: int, now: datetime) -> None:
         cursor.execute(_COUNT, [now, file, file])
 
 
-def _judged(file: int, rows: Sequence[Row], actor: Actor, now: datetime, tell: Tell) -> Iterator[tuple[Any, ...]]:
-    """Each line as it is stored: checked as a single application is."""
+def _judged(rows: Sequence[Row], actor: Actor, now: datetime, tell: Tell) -> Iterator[tuple[Any, ...]]:
+    """Each line as it is stored, but for its file: checked as a single application is."""
     for done, row in enumerate(rows, 1):
         try:
             application, channel = _read(row, actor, now)
         except Refusal as error:
-            yield (file, row.number, LineOutcome.WRONG.value, "", b"", None, None, json.dumps(told(error)))
+            yield (row.number, LineOutcome.WRONG.value, "", b"", None, None, json.dumps(told(error)))
         else:
             content = _packed(application)
             found, _tail = person_hashes(application.identity_type, application.identity_number)
             key = lookup_hash(content, context="applicationline.application")
             sealed = seal_value(content, context=_CONTENT)
-            yield (file, row.number, LineOutcome.NEW.value, channel.value, sealed, found, key, None)
+            yield (row.number, LineOutcome.NEW.value, channel.value, sealed, found, key, None)
         if done % 5000 == 0 or done == len(rows):
             tell("check", done, len(rows))
 
