@@ -105,18 +105,27 @@ def bank() -> None:
     """
     now = timezone.now()
     filing.tidy()
-    for file in BankFile.objects.filter(kind=FileKind.RESULT.value, finished_at=None).select_related("taken_by"):
-        try:
-            apply_results(actor_for(file.taken_by) if file.taken_by else SYSTEM, file)
-        except Refusal as error:  # whoever took it in has no such role any more: a colleague goes on with it
-            log.warning("results_wait", file=file.pk, code=error.code)
+    for file in BankFile.objects.filter(kind=FileKind.RESULT.value, finished_at=None):
+        _go_on(_apply_results, file=file.pk)
     for agency in agencies_waiting(now=now):
-        if is_long(agency):
-            _soon(match, agency)
-        match_new(agency)
-        look_again(agency)
+        _go_on(_match, agency=agency)
     if climbed := remind(now=now):
         log.info("unmatched_reminded", lines=climbed)
+
+
+def _apply_results(pk: int) -> None:
+    file = BankFile.objects.select_related("taken_by").get(pk=pk)
+    try:
+        apply_results(actor_for(file.taken_by) if file.taken_by else SYSTEM, file)
+    except Refusal as error:  # whoever took it in has no such role any more: a colleague goes on with it
+        log.warning("results_wait", file=pk, code=error.code)
+
+
+def _match(agency: int) -> None:
+    if is_long(agency):
+        _soon(match, agency)
+    match_new(agency)
+    look_again(agency)
 
 
 @shared_task
@@ -135,7 +144,7 @@ def bulk() -> None:
 
 
 def _go_on(act: Callable[[int], object], **which: int) -> None:
-    """One piece of bulk work; where it breaks it waits for the next minute, and keeps no other from going on."""
+    """One piece of work; where it breaks it waits for the next minute, and keeps no other from going on."""
     (pk,) = which.values()
     try:
         act(pk)
@@ -143,7 +152,7 @@ def _go_on(act: Callable[[int], object], **which: int) -> None:
         raise  # the worker is about to end this task: what is left is still there
     except Exception as error:
         # Not with its message: of a row that could not be written, it tells the content.
-        log.error("bulk_waits", **which, error=type(error).__name__, where=format_tb(error.__traceback__)[-1])
+        log.error("work_waits", **which, error=type(error).__name__, where=format_tb(error.__traceback__)[-1])
 
 
 def bulk_soon() -> None:

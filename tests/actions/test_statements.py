@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.db.models import Sum
+from structlog.testing import capture_logs
 
 from tests.world import MONDAY, World, application, person, user
+from transfers import tasks
 from transfers.access import actor_for
 from transfers.actions import lines, statements
 from transfers.actions.intake import apply
@@ -401,3 +403,20 @@ def test_a_run_that_was_killed_goes_on(world, monkeypatch):
     assert BankFile.objects.get().done == 2
     assert match_new(agency(), now=LATER).matched == 1
     assert BankFile.objects.get().finished_at == LATER
+
+
+def test_an_agency_whose_lines_break_keeps_no_other_waiting(world, monkeypatch):
+    matched, reminded = [], []
+
+    def matching(agency: int) -> None:
+        if agency == 1:
+            raise RuntimeError
+        matched.append(agency)
+
+    monkeypatch.setattr(tasks, "agencies_waiting", lambda *, now: [1, 2])
+    monkeypatch.setattr(tasks, "match_new", matching)
+    monkeypatch.setattr(tasks, "remind", lambda *, now: reminded.append(now))
+    with capture_logs() as logs:
+        tasks.bank()
+    assert (matched, len(reminded)) == ([2], 1)
+    assert [(line["event"], line["agency"]) for line in logs if line["log_level"] == "error"] == [("work_waits", 1)]

@@ -96,7 +96,7 @@ def test_a_file_that_breaks_keeps_no_other_waiting(world, monkeypatch):
     second.refresh_from_db()
     assert second.finished_at is not None
     (told,) = [line for line in logs if line["log_level"] == "error"]
-    assert (told["event"], told["file"], told["error"]) == ("bulk_waits", first.pk, "RuntimeError")
+    assert (told["event"], told["file"], told["error"]) == ("work_waits", first.pk, "RuntimeError")
     assert identity_number(1) not in str(told)
 
 
