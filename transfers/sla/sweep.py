@@ -118,6 +118,13 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def _meanwhile() -> Iterator[None]:
+    """What is executed within is not waited for until the end: the database works at it while we do something else."""
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
 @_uncollected()
 @transaction.atomic
 def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
@@ -141,8 +148,11 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
         skipped += passed
     fired = _claim(due, now)
     _record(fired, now)
-    outbox.post_many(_letters(fired), now=now)
-    _move_on(clocks)
+    told = _letters(fired)
+    with _meanwhile():
+        _move_on(clocks)
+        drafts = list(told)
+    outbox.post_many(drafts, now=now)
     return Fired(clocks=len(clocks), alarms=len(fired), skipped=skipped, failed=failed)
 
 
