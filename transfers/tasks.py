@@ -136,7 +136,12 @@ def match(agency: int) -> None:
 
 @shared_task
 def bulk() -> None:
-    """Go on with files of applications and with steps of many cases that have not come to their end."""
+    """Go on with files of applications and with steps of many cases that have not come to their end; those that nobody
+    confirmed are removed.
+    """
+    now = timezone.now()
+    applications.tidy(now=now)
+    many.tidy(now=now)
     for file in applications.under_way():
         _go_on(applications.file_lines, file=file)
     for step in many.under_way():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.world import IN, MONDAY, application, identity_number, person, user
 from transfers import tasks
 from transfers.access import actor_for
 from transfers.actions import applications
+from transfers.actions import many as actions_many
 from transfers.admin import filing, many, worklist
 from transfers.models import AccessEvent, ApplicationFile, BulkStep, TransferCase
 from transfers.rules.parties import Role
@@ -108,6 +110,23 @@ def test_a_worker_that_must_stop_stops(world, monkeypatch):
     monkeypatch.setattr(applications, "file_lines", stopped)
     with pytest.raises(SoftTimeLimitExceeded):
         tasks.bulk()
+
+
+def test_what_nobody_confirmed_goes_after_a_day_though_nobody_uploads_another(world, monkeypatch):
+    actor = actor_for(world.in_handler)
+    (case,) = to_review(world, 1)
+
+    def begun(at: datetime, serial: int) -> None:
+        applications.look_at(actor, as_csv(table([application(serial)])), now=at)
+        actions_many.choose(actor, TransferCase.objects.filter(pk=case.pk), now=at)
+
+    begun(MONDAY - timedelta(days=1, seconds=1), 2)
+    begun(MONDAY - timedelta(days=1), 3)
+    kept = ApplicationFile.objects.get(taken_at=MONDAY - timedelta(days=1))
+    monkeypatch.setattr(tasks.timezone, "now", lambda: MONDAY)
+    tasks.bulk()
+    assert list(ApplicationFile.objects.all()) == [kept]
+    assert BulkStep.objects.get().made_at == MONDAY - timedelta(days=1)
 
 
 def test_whose_file_it_is(world, signed_in):

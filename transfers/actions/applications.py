@@ -71,7 +71,6 @@ def look_at(
     """
     user = require_window(actor)
     now, tell = now or timezone.now(), tell or _silent
-    _tidy(now)
     digest = hashlib.sha256(data).hexdigest()
     mine = ApplicationFile.objects.filter(taken_by=user, digest=digest)
     if (known := mine.first()) is not None:
@@ -117,6 +116,18 @@ def drop(actor: Actor, file: int) -> None:
     _forget(ApplicationFile.objects.filter(pk=file, taken_by=actor.user_id))
 
 
+def tidy(*, now: datetime) -> None:
+    """Remove the files that were looked at a day ago and not confirmed, with what stood in them."""
+    _forget(ApplicationFile.objects.filter(taken_at__lt=now - timedelta(days=LOOKED_AT_DAYS)))
+
+
+@transaction.atomic
+def _forget(files: QuerySet[ApplicationFile]) -> None:
+    """Delete those that nobody has confirmed, nor confirms at this moment."""
+    held = list(files.filter(confirmed_at=None).select_for_update().values_list("pk", flat=True))
+    ApplicationFile.objects.filter(pk__in=held).delete()
+
+
 def require_window(actor: Actor) -> int:
     """Whose window it is; J-NOT-YOURS for everybody who takes no applications in at one."""
     if actor.user_id is None or not actor.holds(Role.OUT_HANDLER, Role.IN_HANDLER):
@@ -132,17 +143,6 @@ def require_window(actor: Actor) -> int:
 
 def _silent(_what: str, _done: int, _of: int) -> None:
     """Nobody listens."""
-
-
-def _tidy(now: datetime) -> None:
-    _forget(ApplicationFile.objects.filter(taken_at__lt=now - timedelta(days=LOOKED_AT_DAYS)))
-
-
-@transaction.atomic
-def _forget(files: QuerySet[ApplicationFile]) -> None:
-    """Delete those that nobody has confirmed, nor confirms at this moment."""
-    held = list(files.filter(confirmed_at=None).select_for_update().values_list("pk", flat=True))
-    ApplicationFile.objects.filter(pk__in=held).delete()
 
 
 _COLUMNS = ("file_id", "row", "outcome", "channel", "content", "person_hash", "content_hash", "problem")

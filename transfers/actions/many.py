@@ -53,7 +53,6 @@ def choose(actor: Actor, cases: QuerySet[TransferCase], *, now: datetime | None 
     Only what the actor may see is chosen, however the cases were found.
     """
     now = now or timezone.now()
-    BulkStep.objects.filter(started_at=None, made_at__lt=now - timedelta(days=CHOSEN_DAYS)).delete()
     found = list(cases.filter(pk__in=visible_cases(actor).values("pk")).values_list("pk", "version")[: AT_MOST + 1])
     if not found or actor.user_id is None:
         raise refusal("J-BULK-EMPTY")
@@ -66,6 +65,13 @@ def choose(actor: Actor, cases: QuerySet[TransferCase], *, now: datetime | None 
 
 
 _COLUMNS = ("step_id", "case_id", "version", "done")
+
+
+@transaction.atomic
+def tidy(*, now: datetime) -> None:
+    """Remove the choices of a day ago of which nothing was made, nor is at this moment."""
+    old = BulkStep.objects.filter(started_at=None, made_at__lt=now - timedelta(days=CHOSEN_DAYS))
+    BulkStep.objects.filter(pk__in=list(old.select_for_update().values_list("pk", flat=True))).delete()
 
 
 def mine(actor: Actor, step: int) -> BulkStep:
