@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -131,3 +131,25 @@ def test_control_read_then_write_lets_too_many_through() -> None:
             return True
 
     assert sum(race(grab)) > 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_waits_for_nobody_who_takes_from_two() -> None:
+    """A look-up holds the first of its buckets while it takes from the second."""
+    for key in ("second", "first"):  # in the order in which the table is read
+        buckets.take(key, capacity=3, per_second=1, now=NOW)
+    later = NOW + timedelta(minutes=1)
+    purged: list[int] = []
+
+    def purge() -> None:
+        purged.append(buckets.purge(now=later))
+        connection.close()
+
+    purging = threading.Thread(target=purge)
+    with transaction.atomic():
+        assert buckets.take("first", capacity=3, per_second=1, now=later).allowed
+        purging.start()
+        purging.join(0.5)
+        assert buckets.take("second", capacity=3, per_second=1, now=later).allowed
+    purging.join()
+    assert purged == [1]
