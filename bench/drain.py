@@ -35,9 +35,10 @@ PATIENCE = 120.0
 PHONE = "13800000000"
 
 _FILL = """
-INSERT INTO {table} (key, created_at, channel, template, language, address, subject_ref, context, digest_key,
+INSERT INTO {table} (month, key, created_at, channel, template, language, address, subject_ref, context, digest_key,
     dedupe_key, status, due_at, next_attempt_at, attempts, leased_by, last_error_code, last_error)
-SELECT gen_random_uuid(), %(now)s, 'sms', 'overdue', 'zh-hans', %(address)s, 'N' || n,
+SELECT to_char(%(now)s::timestamptz, 'YYYYMM')::int, gen_random_uuid(), %(now)s, 'sms', 'overdue', 'zh-hans',
+    %(address)s, 'N' || n,
     %(context)s::jsonb || jsonb_build_object('number', 'N' || n, 'due_on', '2026-06-15'), '',
     'bench:' || %(round)s || ':' || n, 'pending', %(now)s, %(now)s, 0, '', '', ''
 FROM generate_series(1, %(count)s) n

@@ -43,6 +43,7 @@ from transfers.models import (
 )
 from transfers.models.guards import stored, write_new
 from transfers.rules.bulk import COLUMNS
+from transfers.rules.casemonth import month_on
 from transfers.sla.calendars import edition_for
 
 HANDS = 2
@@ -279,9 +280,9 @@ def _four(
             plan=[{"code": "T-2", "at": due.isoformat()}], next_at=due,
         ),
         Letter: twins[Letter](
-            key=uuid.uuid4(), created_at=now, channel="sms", template="accepted", language="zh-hans",
-            address=b"13800000000", context={"number": f"W7{number:012d}", "name": name}, status="pending", due_at=now,
-            next_attempt_at=now,
+            month=month_on(now.date()), key=uuid.uuid4(), created_at=now, channel="sms", template="accepted",
+            language="zh-hans", address=b"13800000000", context={"number": f"W7{number:012d}", "name": name},
+            status="pending", due_at=now, next_attempt_at=now,
         ),
     }  # fmt: skip
 

@@ -161,7 +161,7 @@ def one_at_a_time(calendar: Calendar, *, first: int, count: int) -> None:
                 data={"old_due_on": str(old), "new_due_on": str(due_on)},
             )  # fmt: skip
             PlainLetter.objects.create(
-                created_at=timezone.now(), channel="sms", template="calendar_moved", language="zh-hans",
+                month=0, created_at=timezone.now(), channel="sms", template="calendar_moved", language="zh-hans",
                 address=bytes(case.phone), subject_ref=case.number, status="pending", due_at=timezone.now(),
                 next_attempt_at=timezone.now(), dedupe_key=f"calendar:{clock.pk}:{first}:{timezone.now()}",
                 context={"number": case.number, "was": str(old), "due_on": str(due_on)},

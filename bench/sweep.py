@@ -52,8 +52,8 @@ WITH due AS MATERIALIZED (
 ), moved AS (
     UPDATE {LimitClock._meta.db_table} k SET done = k.done + 1, next_at = due.then_at FROM due WHERE k.id = due.id
 ), alarm AS (
-    INSERT INTO {LimitAlarm._meta.db_table} (clock_id, generation, rung, planned_at, fired_at)
-    SELECT id, generation, rung, planned_at, %(now)s FROM due
+    INSERT INTO {LimitAlarm._meta.db_table} (clock_id, case_id, generation, rung, planned_at, fired_at)
+    SELECT id, case_id, generation, rung, planned_at, %(now)s FROM due
 ), event AS (
     INSERT INTO {LimitEvent._meta.db_table} (case_id, at, kind, name, actor_kind, actor_name, side, agency_id,
         from_state, to_state, from_money, to_money, reason, note, clocks, data)
@@ -61,10 +61,10 @@ WITH due AS MATERIALIZED (
         jsonb_build_object('clock', 'OUT', 'planned_at', planned_at, 'to', ARRAY['owner'],
             'zh', '剩余2个工作日', 'en', 'Two working days left') FROM due
 ), letter AS (
-    INSERT INTO {LimitLetter._meta.db_table} (key, created_at, channel, template, language, recipient_id, address,
-        subject_ref, context, digest_key, dedupe_key, status, due_at, next_attempt_at, sent_at, attempts, leased_by,
-        last_error_code, last_error)
-    SELECT gen_random_uuid(), %(now)s, way.channel, 'alarm', u.language, u.id,
+    INSERT INTO {LimitLetter._meta.db_table} (month, key, created_at, channel, template, language, recipient_id,
+        address, subject_ref, context, digest_key, dedupe_key, status, due_at, next_attempt_at, sent_at, attempts,
+        leased_by, last_error_code, last_error)
+    SELECT 0, gen_random_uuid(), %(now)s, way.channel, 'alarm', u.language, u.id,
         CASE way.channel WHEN 'email' THEN %(address)s ELSE ''::bytea END, c.number,
         %(context)s::jsonb || jsonb_build_object('number', c.number, 'due_on', due.due_on),
         CASE way.channel WHEN 'email' THEN 'user:' || u.id ELSE '' END,
@@ -182,7 +182,7 @@ def one_at_a_time(now: datetime, context: str) -> int:
                 continue
             case = PlainCase.objects.get(pk=clock.case_id)
             PlainAlarm.objects.create(
-                clock=clock, generation=clock.generation, rung=entry["code"], planned_at=entry["at"],
+                clock=clock, case=case, generation=clock.generation, rung=entry["code"], planned_at=entry["at"],
                 fired_at=now,
             )  # fmt: skip
             PlainEvent.objects.create(
@@ -194,8 +194,8 @@ def one_at_a_time(now: datetime, context: str) -> int:
             ):
                 for channel, status in (("inbox", "sent"), ("email", "pending")):
                     PlainLetter.objects.create(
-                        created_at=now, channel=channel, template="alarm", language=lead.language, recipient=lead,
-                        address=lead.email.encode(), subject_ref=case.number, status=status, due_at=now,
+                        month=0, created_at=now, channel=channel, template="alarm", language=lead.language,
+                        recipient=lead, address=lead.email.encode(), subject_ref=case.number, status=status, due_at=now,
                         context={**said, "number": case.number, "due_on": str(clock.due_on)}, next_attempt_at=now,
                         sent_at=now if channel == "inbox" else None,
                         dedupe_key=f"alarm:{clock.pk}:{clock.generation}:{entry['code']}:{lead.pk}:{channel}",

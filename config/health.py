@@ -4,7 +4,8 @@
 `settings.HEALTH_BACKLOGS` a `status` (`ok`, `late`, `down`) and an `age` in seconds: since the last sign of life, or
 how long the oldest due piece of work has been waiting; for the `calendar` a `warning` and the covered working days
 ahead by region when these run short; for the `reconciliation` a `warning` and the number of differences when the
-newest night's books did not agree. 200 when all are `ok` or a warning, else 503. `GET /livez` says only that the
+newest night's books did not agree; for the `partitions` a `warning` when next month has none yet, or rows lie outside
+theirs. 200 when all are `ok` or a warning, else 503. `GET /livez` says only that the
 web process answers. `GET /metrics` gives the same figures to Prometheus.
 """
 
@@ -42,13 +43,15 @@ class Sign:
     """One line of the health page. `age` is in seconds; None when nothing is known.
 
     A `warning` wants somebody's attention and is no failure of this service. `days` is for the calendar alone:
-    region -> working days ahead that official notices cover; `differences` for the reconciliation.
+    region -> working days ahead that official notices cover; `differences` for the reconciliation; `ahead` for the
+    partitions: months that are there beyond the present one.
     """
 
     status: str
     age: float | None
     days: Mapping[str, int] | None = None
     differences: int | None = None
+    ahead: int | None = None
 
     @property
     def well(self) -> bool:
@@ -72,7 +75,7 @@ def judge(age: float | None) -> Sign:
 def signs() -> dict[str, Sign]:
     """Ask everything afresh. Takes at most a few seconds, also when a server hangs."""
     found = {"database": DOWN, "redis": ask_redis(), "worker": DOWN, "beat": DOWN}
-    found |= dict.fromkeys([*settings.HEALTH_BACKLOGS, "calendar", "reconciliation"], DOWN)
+    found |= dict.fromkeys([*settings.HEALTH_BACKLOGS, "calendar", "reconciliation", "partitions"], DOWN)
     fresh: BaseDatabaseWrapper = connection.copy()
     options = fresh.settings_dict["OPTIONS"]
     fresh.settings_dict["OPTIONS"] = options | {
@@ -88,6 +91,7 @@ def signs() -> dict[str, Sign]:
         found |= ask_backlogs(over=fresh)
         found["calendar"] = ask_calendar(over=fresh)
         found["reconciliation"] = ask_reconciliation(over=fresh)
+        found["partitions"] = ask_partitions(over=fresh)
     except DatabaseError as error:
         logger.warning("The health page cannot reach the database: %s", error)
     finally:
@@ -158,6 +162,19 @@ def ask_reconciliation(*, over: BaseDatabaseWrapper) -> Sign:
     return Sign("warning" if differences else "ok", round(max(age, 0.0), 1), differences=len(differences))
 
 
+def ask_partitions(*, over: BaseDatabaseWrapper) -> Sign:
+    """Whether next month has its partitions and no row lies astray, asked `over` this connection."""
+    from transfers.selectors.partitions import standing
+
+    usual = connections[over.alias]
+    connections[over.alias] = over
+    try:
+        found = standing(now=timezone.now())
+    finally:
+        connections[over.alias] = usual
+    return Sign("ok" if found.well else "warning", None, ahead=found.ahead)
+
+
 def oldest_due_alarm(*, now: datetime) -> float | None:
     """Seconds since the alarm that has been due longest should have been fired; None when nothing is due."""
     from transfers.models import Clock
@@ -225,6 +242,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     differences = Gauge(
         "jiexu_reconciliation_differences", "What did not agree in the newest night's books", registry=registry
     )
+    ahead = Gauge("jiexu_partitions_ahead_months", "Months whose partitions are there", registry=registry)
     for name, sign in recent_signs().items():
         up.labels(name).set(sign.well)
         if sign.age is not None:
@@ -233,4 +251,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
             days.labels(region).set(covered)
         if sign.differences is not None:
             differences.set(sign.differences)
+        if sign.ahead is not None:
+            ahead.set(sign.ahead)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

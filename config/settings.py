@@ -23,6 +23,8 @@
 | `SMS_FILE` | the file that receives SMS when there is no gateway | `.run/sms.jsonl` |
 | `WEBHOOK_ALLOW_PRIVATE` | allow webhooks to loopback and private addresses | `false` |
 | `UPLOAD_DIR` | where attachments and issued papers are kept | `.run/uploads` |
+| `KEEP_HISTORY_MONTHS` | events and alarms of a month's cases may leave so long after the last of them ended | `36` |
+| `KEEP_LETTERS_MONTHS` | the same of their letters | `12` |
 | `METRICS_TOKEN` | bearer token that lets other machines read `/metrics` | empty |
 | `HEARTBEAT_FILE` | a file that worker and beat touch while they work, for a container's health check | empty |
 | `LOG_LEVEL` | `DEBUG`, `INFO`, `WARNING`, `ERROR` | `INFO` |
@@ -175,6 +177,11 @@ DATABASES["default"] |= {
     | DATABASES["default"].get("OPTIONS", {}),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# How long months stay at hand; `manage.py partitions --retire` takes none out before (docs/operations.md).
+KEEP_HISTORY_MONTHS: int = read("int", "KEEP_HISTORY_MONTHS", 36)
+KEEP_LETTERS_MONTHS: int = read("int", "KEEP_LETTERS_MONTHS", 12)
+if KEEP_HISTORY_MONTHS < 1 or KEEP_LETTERS_MONTHS < 1:
+    raise ImproperlyConfigured("KEEP_HISTORY_MONTHS and KEEP_LETTERS_MONTHS must be 1 or more.")
 UPLOAD_DIR = Path(read("str", "UPLOAD_DIR", str(BASE_DIR / ".run" / "uploads")))
 MEDIA_ROOT = UPLOAD_DIR
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
@@ -219,6 +226,7 @@ CELERY_BEAT_SCHEDULE = {
     "verify": {"task": "transfers.tasks.verify", "schedule": 3600.0, "options": {"expires": 3000}},
     # From two o'clock on (actions/reconciling.py); asked again each half hour, so that no night is missed.
     "reconcile": {"task": "transfers.tasks.reconcile", "schedule": 1800.0, "options": {"expires": 1700}},
+    "partitions": {"task": "transfers.tasks.partitions", "schedule": 14400.0, "options": {"expires": 14000}},
     "tidy": {"task": "notifications.tasks.tidy", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 

@@ -22,7 +22,7 @@ QUESTIONS = {
         FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id""",
     "alarm": """
         SELECT concat_ws(' ', c.number, k.kind, a.generation, a.rung) FROM transfers_alarm a
-        JOIN transfers_clock k ON k.id = a.clock_id JOIN transfers_transfercase c ON c.id = k.case_id""",
+        JOIN transfers_clock k ON k.id = a.clock_id JOIN transfers_transfercase c ON c.id = a.case_id""",
     # What the morning's letter sums up depends on the minute in which it is written.
     "letter": """
         SELECT concat_ws(' ', l.subject_ref, l.template, l.channel, l.language, l.recipient_id,

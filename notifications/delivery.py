@@ -166,7 +166,7 @@ class _Batch:
             except Exception as error:
                 for letter in letters:
                     self.failure((letter,), error)
-        leaders = {letter.id: parcel.leader.id for parcel in joined for letter in parcel.letters}
+        leaders = [(letter, parcel.leader.id) for parcel in joined for letter in parcel.letters]
         ours = leases.fold(leaders, lease=self.lease)
         return alone + [parcel for parcel in joined if all(letter.id in ours for letter in parcel.letters)]
 
@@ -283,13 +283,17 @@ class _Batch:
             self.dead(letters, code, text)
             return
         wait = max(leases.backoff(attempts), timedelta(seconds=retry_after or 0))
-        self.put_back(letters, Failed(letters[0].id, "pending", self.now + wait, code, text), "retried")
+        self.put_back(
+            letters, Failed(letters[0].id, letters[0].month, "pending", self.now + wait, code, text), "retried"
+        )
 
     def dead(self, letters: tuple[Claimed, ...], code: str, text: str) -> None:
-        self.put_back(letters, Failed(letters[0].id, "dead", self.now, code, text), "dead")
+        self.put_back(letters, Failed(letters[0].id, letters[0].month, "dead", self.now, code, text), "dead")
 
     def release(self, letters: tuple[Claimed, ...], *, wait: timedelta) -> None:
-        self.put_back(letters, Failed(letters[0].id, "pending", self.now + wait, uncount=1), "released")
+        self.put_back(
+            letters, Failed(letters[0].id, letters[0].month, "pending", self.now + wait, uncount=1), "released"
+        )
 
     def put_back(self, letters: tuple[Claimed, ...], failed: Failed, outcome: str) -> None:
         self.counts[outcome] += len(letters)
@@ -297,7 +301,7 @@ class _Batch:
 
     def flush(self) -> None:
         if self.sent:
-            leases.mark_sent([parcel.leader.id for parcel in self.sent], now=self.now)
+            leases.mark_sent([(parcel.leader.id, parcel.leader.month) for parcel in self.sent], now=self.now)
             self.counts["sent"] += sum(len(parcel.letters) for parcel in self.sent)
             self.sent = []
         if self.failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ class Claimed:
     """A leased row as the database has it; what is sealed is opened later, so that one bad row harms only itself."""
 
     id: int
+    month: int
     key: str
     created_at: datetime
     channel: str
@@ -56,20 +57,20 @@ class Claimed:
 
 
 _COLUMNS = (
-    "l.id, l.key::text, l.created_at, l.channel, l.template, l.language, l.recipient_id, l.address, l.subject_ref, "
-    "l.context::text, l.secret, l.digest_key, l.leader_id, l.attempts, l.not_after"
+    "l.id, l.month, l.key::text, l.created_at, l.channel, l.template, l.language, l.recipient_id, l.address, "
+    "l.subject_ref, l.context::text, l.secret, l.digest_key, l.leader_id, l.attempts, l.not_after"
 )
 
 # The CTE is MATERIALIZED because a plan that ran it twice would lock twice the limit. An attempt is counted when it
 # begins: a letter that kills its worker each time must not go on for ever.
 _LEASE = """
 WITH picked AS MATERIALIZED (
-    SELECT id FROM notifications_letter
+    SELECT id, month FROM notifications_letter
     WHERE status = 'pending' AND next_attempt_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
     AND __WHICH__ LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE notifications_letter l SET attempts = l.attempts + 1, leased_until = %(until)s, leased_by = %(lease)s
-FROM picked WHERE l.id = picked.id
+FROM picked WHERE l.id = picked.id AND l.month = picked.month
 RETURNING __COLUMNS__
 """.replace("__COLUMNS__", _COLUMNS)  # nosec B608
 _CLAIM = _LEASE.replace("__WHICH__", "true ORDER BY next_attempt_at, id")
@@ -113,27 +114,28 @@ UPDATE notifications_letter l SET leader_id = f.leader_id,
     status = CASE WHEN f.leader_id = l.id THEN l.status ELSE 'folded' END,
     leased_until = CASE WHEN f.leader_id = l.id THEN l.leased_until END,
     leased_by = CASE WHEN f.leader_id = l.id THEN l.leased_by ELSE '' END
-FROM unnest(%s::bigint[], %s::bigint[]) AS f(id, leader_id)
-WHERE l.id = f.id AND l.status = 'pending' AND l.leased_by = %s
+FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) AS f(id, month, leader_id)
+WHERE l.id = f.id AND l.month = f.month AND l.status = 'pending' AND l.leased_by = %s
 RETURNING l.id
 """
 
 _SENT = """
-UPDATE notifications_letter SET status = 'sent', sent_at = %s, secret = NULL, leased_until = NULL, leased_by = '',
+UPDATE notifications_letter l SET status = 'sent', sent_at = %s, secret = NULL, leased_until = NULL, leased_by = '',
     last_error_code = '', last_error = ''
-WHERE id IN (
-    SELECT unnest(%s::bigint[])
-    UNION ALL SELECT id FROM notifications_letter WHERE leader_id = ANY(%s::bigint[]) AND status = 'folded'
-) AND status <> 'sent'
+FROM (
+    SELECT * FROM unnest(%s::bigint[], %s::int[]) AS f(id, month)
+    UNION ALL SELECT id, month FROM notifications_letter WHERE leader_id = ANY(%s::bigint[]) AND status = 'folded'
+) AS f
+WHERE l.id = f.id AND l.month = f.month AND l.status <> 'sent'
 """
 
 # Only while the lease is ours: whoever claimed the letter since then decides about it.
 _FAILED = """
 UPDATE notifications_letter l SET status = f.status, next_attempt_at = f.next_attempt_at, last_error_code = f.code,
     last_error = f.text, attempts = GREATEST(0, l.attempts - f.uncount), leased_until = NULL, leased_by = ''
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::int[])
-    AS f(id, status, next_attempt_at, code, text, uncount)
-WHERE l.id = f.id AND l.status = 'pending' AND l.leased_by = %s
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::int[])
+    AS f(id, month, status, next_attempt_at, code, text, uncount)
+WHERE l.id = f.id AND l.month = f.month AND l.status = 'pending' AND l.leased_by = %s
 """
 
 
@@ -142,6 +144,7 @@ class Failed:
     """How a letter that was not sent goes on."""
 
     id: int
+    month: int
     status: str
     next_attempt_at: datetime
     code: str = ""
@@ -150,22 +153,26 @@ class Failed:
     """1 when it was not tried after all."""
 
 
-def fold(leaders: Mapping[int, int], *, lease: str) -> set[int]:
-    """Write down which letter goes with which (id → leader's id). Returns the ids that were still ours."""
+def fold(leaders: Sequence[tuple[Claimed, int]], *, lease: str) -> set[int]:
+    """Write down which letter goes with which (a letter, its leader's id). Returns the ids that were still ours."""
+    ids, months, led = [one.id for one, _ in leaders], [one.month for one, _ in leaders], [by for _, by in leaders]
     with connection.cursor() as cursor:
-        cursor.execute(_FOLD, [list(leaders), list(leaders.values()), lease])
+        cursor.execute(_FOLD, [ids, months, led, lease])
         return {row[0] for row in cursor.fetchall()}
 
 
-def mark_sent(ids: Sequence[int], *, now: datetime) -> None:
-    """These and their followers are sent; their secrets are wiped. True whoever holds the lease."""
+def mark_sent(letters: Sequence[tuple[int, int]], *, now: datetime) -> None:
+    """These (id, month) and their followers are sent; their secrets are wiped. True whoever holds the lease."""
+    ids = [ident for ident, _month in letters]
     with connection.cursor() as cursor:
-        cursor.execute(_SENT, [now, list(ids), list(ids)])
+        cursor.execute(_SENT, [now, ids, [month for _ident, month in letters], ids])
 
 
 def mark_failed(failed: Sequence[Failed], *, lease: str) -> None:
     """Put letters back, or among the dead, in one statement."""
-    columns = zip(*((f.id, f.status, f.next_attempt_at, f.code, f.text[:200], f.uncount) for f in failed), strict=True)
+    columns = zip(
+        *((f.id, f.month, f.status, f.next_attempt_at, f.code, f.text[:200], f.uncount) for f in failed), strict=True
+    )
     with connection.cursor() as cursor:
         cursor.execute(_FAILED, [*(list(column) for column in columns), lease])
 

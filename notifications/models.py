@@ -16,7 +16,11 @@ SECRET_CONTEXT = "notifications_letter.secret"  # nosec B105
 
 
 class Letter(models.Model):
-    """One thing to be told to one person by one channel. Written only by `notifications.outbox` and `.inbox`."""
+    """One thing to be told to one person by one channel. Written only by `notifications.outbox` and `.inbox`.
+
+    Partitioned by `month` (202611; 0 for what is older than the partitions), which follows from what is told and not
+    from the clock: whatever bears one `dedupe_key` bears one month, so the unique key below holds over all of them.
+    """
 
     class Channel(models.TextChoices):
         EMAIL = "email", _("E-mail")
@@ -30,6 +34,7 @@ class Letter(models.Model):
         DEAD = "dead", _("Undeliverable")
         FOLDED = "folded", _("Part of a digest")
 
+    month = models.PositiveIntegerField(_("Month"))
     key = models.UUIDField(_("Idempotency key"), default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(_("Created"))
     channel = models.CharField(_("Channel"), max_length=10, choices=Channel)
@@ -57,6 +62,7 @@ class Letter(models.Model):
         on_delete=models.PROTECT,
         related_name="followers",
         db_index=False,
+        db_constraint=False,  # months leave one by one, and a digest may hold letters of several
     )
     dedupe_key = models.CharField(_("Once-only key"), max_length=200, null=True, blank=True)
     status = models.CharField(_("Status"), max_length=10, choices=Status, default=Status.PENDING)
@@ -102,7 +108,7 @@ class Letter(models.Model):
             ),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["dedupe_key"], name="letter_once"),
+            models.UniqueConstraint(fields=["dedupe_key", "month"], name="letter_once"),
             models.CheckConstraint(
                 name="letter_inbox_has_recipient", condition=~Q(channel="inbox") | Q(recipient__isnull=False)
             ),

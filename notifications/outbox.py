@@ -21,6 +21,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts.crypto import seal_value
 from accounts.models import User
@@ -57,7 +58,9 @@ _DIGESTIBLE = frozenset({"email", "sms"})
 class Draft:
     """A letter to be written. `context` and `secret` are JSON objects for the template; what is sensitive goes into
     `secret`, which is stored encrypted and wiped when sent. Letters of one person with one `digest_key` that are due
-    together become one message. `dedupe_key` makes a letter once-only for ever. `not_before` and `not_after` are
+    together become one message. `dedupe_key` makes a letter once-only for ever, together with `month` (202611), which
+    must follow from what is told: the same key with another month would be another letter. Without a key the month may
+    be left out and is the present one. `not_before` and `not_after` are
     instants; a letter that was not sent by `not_after` is not sent any more. A webhook needs `signing_key` in `secret`.
     """
 
@@ -71,26 +74,28 @@ class Draft:
     secret: Mapping[str, Any] | None = field(default=None, repr=False)
     digest_key: str = ""
     dedupe_key: str | None = None
+    month: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
 
 
 _COLUMNS = (
-    "key, created_at, channel, template, language, recipient_id, address, subject_ref, context, secret, digest_key, "
-    "dedupe_key, status, due_at, not_after, next_attempt_at, sent_at, attempts, leased_by, last_error_code, last_error"
+    "month, key, created_at, channel, template, language, recipient_id, address, subject_ref, context, secret, "
+    "digest_key, dedupe_key, status, due_at, not_after, next_attempt_at, sent_at, attempts, leased_by, "
+    "last_error_code, last_error"
 )
 
 # The contexts go in binary: as text, an array would escape each quotation mark of each of them.
 _POST = """
 INSERT INTO notifications_letter (__COLUMNS__)
-SELECT d.key, %s, d.channel, d.template, d.language, d.recipient_id, d.address, d.subject_ref, d.context::jsonb,
-    d.secret, d.digest_key, d.dedupe_key, CASE d.channel WHEN 'inbox' THEN 'sent' ELSE 'pending' END, d.due_at,
-    d.not_after, d.due_at, CASE d.channel WHEN 'inbox' THEN d.due_at END, 0, '', '', ''
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[], %b::text[],
-    %s::bytea[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-    AS d(key, channel, template, language, recipient_id, address, subject_ref, context, secret,
+SELECT d.month, d.key, %s, d.channel, d.template, d.language, d.recipient_id, d.address, d.subject_ref,
+    d.context::jsonb, d.secret, d.digest_key, d.dedupe_key, CASE d.channel WHEN 'inbox' THEN 'sent' ELSE 'pending' END,
+    d.due_at, d.not_after, d.due_at, CASE d.channel WHEN 'inbox' THEN d.due_at END, 0, '', '', ''
+FROM unnest(%s::int[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[],
+    %b::text[], %s::bytea[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    AS d(month, key, channel, template, language, recipient_id, address, subject_ref, context, secret,
     digest_key, dedupe_key, due_at, not_after)
-ON CONFLICT (dedupe_key) DO NOTHING
+ON CONFLICT (dedupe_key, month) DO NOTHING
 RETURNING id
 """.replace("__COLUMNS__", _COLUMNS)  # nosec B608
 # What is written is clean of control characters: one of them can stand for NULL, and only a backslash needs another.
@@ -121,6 +126,7 @@ class _Desk:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self.month = int(f"{timezone.localtime(now):%Y%m}")
         self._contexts: dict[int, tuple[Mapping[str, Any], str]] = {}
         self._sealed: dict[tuple[int, str], bytes] = {}
         self._texts: dict[datetime, str] = {}
@@ -172,8 +178,11 @@ def _row(draft: Draft, desk: _Desk) -> _Row:
         raise DraftError("digest_key has at most 100 characters")
     if once is not None and not 1 <= len(once) <= 200:
         raise DraftError("dedupe_key has 1 to 200 characters")
+    if once is not None and draft.month is None:
+        raise DraftError("a letter with a dedupe_key needs the month that follows from what it tells")
     due = desk.now if inbox or draft.not_before is None else max(desk.now, draft.not_before)
     return (
+        desk.month if draft.month is None else draft.month,
         _new_key(),
         channel,
         draft.template,
@@ -253,12 +262,13 @@ def _lines(desk: _Desk, drafts: Iterable[Draft]) -> Iterator[str]:
     """Drafts as lines for COPY, the values put down as text at once: a dumper each costs several times as much."""
     written = str(desk.now)
     for row in desk.rows(drafts):
-        key, channel, template, language, recipient, address, about, context, secret, digest, once, due, until = row
+        month, key, channel, template, language, recipient, address, about, context, secret, digest, once, *times = row
+        due, until = times
         at = desk.text(due)
         inbox = channel == _INBOX
         hidden = _NULL if secret is None else f"\\x{secret.hex()}"
         line = (
-            f"{key}\t{written}\t{channel}\t{template}\t{language}\t{_NULL if recipient is None else recipient}"
+            f"{month}\t{key}\t{written}\t{channel}\t{template}\t{language}\t{_NULL if recipient is None else recipient}"
             f"\t\\x{address.hex()}\t{about}\t{context}\t{hidden}"
             f"\t{digest}\t{_NULL if once is None else once}\t{'sent' if inbox else 'pending'}\t{at}"
             f"\t{_NULL if until is None else until}\t{at}\t{at if inbox else _NULL}\t0\t\t\t\n"

@@ -28,14 +28,19 @@ def nothing_checked() -> Any:
 
 
 def believed(model: type[models.Model], rows: int = MILLION) -> None:
-    """Let the planner believe that the table holds so many rows, in the proportions of those that it has."""
+    """Let the planner believe that the table holds so many rows, in the proportions of those that it has. Of one that
+    is partitioned, it is the partitions that are believed in.
+    """
     table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f'ANALYZE "{table}"')
         cursor.execute(
-            "UPDATE pg_class SET reltuples = reltuples * %s / (SELECT reltuples FROM pg_class WHERE oid = %s::regclass)"
-            " WHERE oid = %s::regclass OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = %s::regclass)",
-            [float(rows), table, table, table],
+            "WITH leaf AS (SELECT relid FROM pg_partition_tree(%(table)s::regclass) WHERE isleaf"
+            "  UNION SELECT %(table)s::regclass WHERE NOT EXISTS (SELECT FROM pg_partition_tree(%(table)s::regclass))),"
+            " grown AS (SELECT %(rows)s / sum(reltuples) AS by FROM pg_class WHERE oid IN (SELECT relid FROM leaf))"
+            " UPDATE pg_class SET reltuples = reltuples * grown.by FROM grown WHERE oid IN (SELECT relid FROM leaf)"
+            " OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT relid FROM leaf))",
+            {"table": table, "rows": float(rows)},
         )
 
 
@@ -57,7 +62,8 @@ def insert(model: type[models.Model], values: Mapping[str, str], count: int) -> 
 
 def scans(statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[set[tuple[str, str, str]]]:
     """(kind of scan, table, index) of the statement with these values, and of its plan for any values at all: a
-    connection that has prepared a statement may take either.
+    connection that has prepared a statement may take either. Partitions and their indexes are called by the names of
+    the whole.
     """
     written = ClientCursor(connection.connection).mogrify(statement, values)
     numbered, arguments = _prepared(statement, values)
@@ -98,11 +104,21 @@ def _plan(cursor: Any, statement: str) -> set[tuple[str, str, str]]:
     cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
     answer = cursor.fetchone()[0]
     tree = json.loads(answer) if isinstance(answer, str) else answer
+    cursor.execute(
+        "SELECT c.relname, p.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " JOIN pg_class p ON p.oid = i.inhparent"
+    )
+    whole = dict(cursor.fetchall())
+    # There is nothing to find in these: they are read as they are.
+    cursor.execute("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND reltuples <= 0")
+    empty = {name for (name,) in cursor.fetchall()}
     found: set[tuple[str, str, str]] = set()
     waiting = [tree[0]["Plan"]]
     while waiting:
         node = waiting.pop()
         waiting += node.get("Plans", [])
         if "Scan" in node["Node Type"] and node["Node Type"] != "CTE Scan":
-            found.add((node["Node Type"], node.get("Relation Name", ""), node.get("Index Name", "")))
+            table, index = node.get("Relation Name", ""), node.get("Index Name", "")
+            if table not in empty:
+                found.add((node["Node Type"], whole.get(table, table), whole.get(index, index)))
     return found

@@ -21,6 +21,7 @@ from notifications.outbox import Draft
 from transfers.models import Agency, CaseEvent, Clock, Membership, TransferCase
 from transfers.models.labels import Bilingual, said, said_in
 from transfers.models.moves import Declared, Step
+from transfers.rules.casemonth import month_of, month_on
 from transfers.rules.codes import ALL, Reason
 from transfers.rules.ladder import Rung
 from transfers.rules.money import MoneyState
@@ -221,6 +222,7 @@ def to_person(
                 subject_ref=case.number,
                 context=context,
                 dedupe_key=f"{dedupe}:sms",
+                month=month_of(case.pk),
                 not_before=not_before,
             )
         )
@@ -234,6 +236,7 @@ def to_person(
                 subject_ref=case.number,
                 context=context,
                 dedupe_key=f"{dedupe}:email",
+                month=month_of(case.pk),
                 not_before=not_before,
             )
         )
@@ -261,6 +264,7 @@ def to_staff(
             "recipient_id": key,
             "subject_ref": case.number,
             "context": contexts[user.language],
+            "month": month_of(case.pk),
         }
         once = f"{dedupe}:{template}:{key}"
         drafts.append(Draft(channel="inbox", dedupe_key=f"{once}:inbox", **common))
@@ -414,6 +418,7 @@ def _webhook(case: TransferCase, told: Named, step: Step, *, dedupe: str) -> Dra
         },
         secret={"signing_key": partner.webhook_secret},
         dedupe_key=dedupe,
+        month=month_of(case.pk),
     )
 
 
@@ -453,9 +458,10 @@ def for_calendar(
 
 
 def for_calendar_staff(
-    user: User, *, count: int, mine: int, soonest: str, documents: Sequence[str], dedupe: str
+    user: User, *, count: int, mine: int, soonest: str, documents: Sequence[str], dedupe: str, since: date
 ) -> list[Draft]:
-    """To a member of staff, once for all the dates that moved: `count` of the agency's cases, `mine` of their own."""
+    """To a member of staff, once for all the dates that moved: `count` of the agency's cases, `mine` of their own;
+    `since` is the day of the calendar that moved them."""
     context = {
         "count": count,
         "mine": mine,
@@ -463,11 +469,14 @@ def for_calendar_staff(
         "documents": "、".join(documents),
         "console_link": f"{settings.PUBLIC_URL}/console/",
     }
-    return both(user, "calendar_work", context, dedupe)
+    return both(user, "calendar_work", context, dedupe, since)
 
 
-def both(user: User, template: str, context: Mapping[str, Any], key: str) -> list[Draft]:
-    """The same letter in the inbox and, where there is an address, by e-mail with whatever else waits for them."""
+def both(user: User, template: str, context: Mapping[str, Any], key: str, day: date) -> list[Draft]:
+    """The same letter in the inbox and, where there is an address, by e-mail with whatever else waits for them.
+
+    `day` is the one that `key` is about: it must be the same whenever the key is.
+    """
     inbox = Draft(
         channel="inbox",
         template=template,
@@ -475,6 +484,7 @@ def both(user: User, template: str, context: Mapping[str, Any], key: str) -> lis
         recipient_id=user.pk,
         context=context,
         dedupe_key=f"{key}:inbox",
+        month=month_on(day),
     )
     if not user.email:
         return [inbox]
@@ -491,10 +501,11 @@ def for_unmatched(
     count: int,
     since: date,
     dedupe: str,
+    day: date,
     not_before: datetime,
 ) -> list[Draft]:
     """One rung of the ladder of money that came in and is not explained, or only a part of it: of how many lines
-    (`unmatched`) or cases (`part_arrived`), the oldest of which day."""
+    (`unmatched`) or cases (`part_arrived`), the oldest of which day. `day` is the one that `dedupe` names."""
     drafts = []
     for user in users:
         with translation.override(user.language):
@@ -505,6 +516,6 @@ def for_unmatched(
                 "rung": said(rung.named),
                 "console_link": f"{settings.PUBLIC_URL}/console/",
             }
-        told = both(user, template, context, f"{dedupe}:{user.pk}")
+        told = both(user, template, context, f"{dedupe}:{user.pk}", day)
         drafts += [replace(draft, not_before=not_before) for draft in told]
     return drafts

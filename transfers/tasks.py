@@ -16,6 +16,7 @@ from transfers.actions import applications, filing, many
 from transfers.actions import digests as letters_that_sum_up
 from transfers.actions.measuring import measure_pairs
 from transfers.actions.papers import make_waiting
+from transfers.actions.partitions import make_months
 from transfers.actions.reconciling import reconcile_nights
 from transfers.actions.results import apply_results
 from transfers.actions.statements import agencies_waiting, is_long, look_again, match_new
@@ -169,6 +170,16 @@ def bulk_soon() -> None:
 def bank_soon() -> None:
     """Ask a worker for it now."""
     _soon(bank)
+
+
+@shared_task
+def partitions() -> None:
+    """Make the months to come, some months ahead; what cannot be made now is made the next time."""
+    try:
+        if made := make_months(now=timezone.now()):
+            log.info("partitions_made", names=made)
+    except Refusal as error:
+        log.warning("partitions_wait", code=error.code)
 
 
 @shared_task

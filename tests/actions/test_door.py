@@ -489,8 +489,8 @@ ROUND_THE_DOOR = [
     "UPDATE transfers_sheet SET content = '{}' WHERE case_id = %s",
     "UPDATE transfers_sheet SET sealed_at = NULL, seal = NULL, approved_by_id = NULL WHERE case_id = %s",
     "DELETE FROM transfers_sheet WHERE case_id = %s",
-    "UPDATE transfers_alarm SET rung = 'x' WHERE clock_id IN (SELECT id FROM transfers_clock WHERE case_id = %s)",
-    "DELETE FROM transfers_alarm WHERE clock_id IN (SELECT id FROM transfers_clock WHERE case_id = %s)",
+    "UPDATE transfers_alarm SET rung = 'x' WHERE case_id = %s",
+    "DELETE FROM transfers_alarm WHERE case_id = %s",
     "UPDATE transfers_clock SET kind = 'IN', status = 'running', outcome = '', stopped_at = NULL WHERE case_id = %s",
     "UPDATE transfers_clock SET status = 'paused' WHERE case_id = %s",
     "INSERT INTO transfers_ledgerentry (transaction_id, book, area_id, amount_fen) SELECT id, 'personal', '330100',"

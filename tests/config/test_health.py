@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.db import connection, connections
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -44,6 +45,15 @@ def test_all_well(client: Client) -> None:
     assert 2 <= body["beat"]["age"] < 6
 
 
+def test_a_month_without_partitions_is_a_warning(client: Client) -> None:
+    alive(worker=1, beat=1)
+    assert client.get("/healthz").json()["partitions"] == {"status": "ok", "age": None, "ahead": 3}
+    health._kept = None
+    with time_machine.travel(timezone.now() + timedelta(days=100)):
+        response = client.get("/healthz")
+    assert response.json()["partitions"] == {"status": "warning", "age": None, "ahead": 0}
+
+
 @pytest.mark.parametrize("stopped", ["worker", "beat"])
 @pytest.mark.parametrize(("age", "status"), [(44, "ok"), (60, "late"), (100, "down")])
 def test_one_that_stands_still_does_not_drag_the_other_along(
@@ -76,6 +86,7 @@ def test_redis_away(client: Client, settings: pytest.FixtureRequest) -> None:
         "beat": "ok",
         "calendar": response.json()["calendar"]["status"],
         "reconciliation": "ok",
+        "partitions": "ok",
     }
 
 

@@ -45,7 +45,7 @@ def test_both_cases_go_their_way(live_server, settings, tmp_path, monkeypatch):
     for words in ("Idempotency-Key → the same case", "J-FOUR-EYES", "J-NOT-YOURS", "emptied", "nothing lost", "国家"):
         assert words in told
     overdue = TransferCase.objects.get(number=second)
-    assert list(Alarm.objects.filter(clock__case=overdue).order_by("planned_at").values_list("rung", flat=True)) == [
+    assert list(Alarm.objects.filter(case=overdue).order_by("planned_at").values_list("rung", flat=True)) == [
         *("unclaimed", "half", "T-2", "due-day", "T+0", "T+1", "T+3", "T+5", "T+10"),
     ]
     assert CaseEvent.objects.filter(case=overdue, kind="alarm").count() == 9

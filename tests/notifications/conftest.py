@@ -81,6 +81,8 @@ def draft(**changes: Any) -> outbox.Draft:
         "context": {"n": 1},
         "secret": {"name": "张三丰"},
     }
+    if "dedupe_key" in changes:
+        values["month"] = 202606
     return outbox.Draft(**(values | changes))
 
 

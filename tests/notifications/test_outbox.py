@@ -422,7 +422,7 @@ def test_a_late_failure_does_not_overwrite_the_new_holder() -> None:
     (ident,) = posted()
     leases.claim(now=NOW, limit=1, lease="slow")
     leases.claim(now=NOW + leases.LEASE, limit=1, lease="new")
-    gone = leases.Failed(ident, "dead", NOW, "L-REFUSED", "late news")
+    gone = leases.Failed(ident, letter(ident).month, "dead", NOW, "L-REFUSED", "late news")
     leases.mark_failed([gone], lease="slow")
     assert (letter(ident).status, letter(ident).leased_by) == ("pending", "new")
     leases.mark_failed([gone], lease="new")

@@ -22,8 +22,8 @@ def many_letters() -> None:
     insert(
         Letter,
         {
-            "key": "gen_random_uuid()", "created_at": f"'{NOW}'", "channel": "'email'", "template": "'note'",
-            "language": "'zh-hans'", "address": "'x'", "recipient_id": "1",
+            "month": "202611 + n %% 2", "key": "gen_random_uuid()", "created_at": f"'{NOW}'", "channel": "'email'",
+            "template": "'note'", "language": "'zh-hans'", "address": "'x'", "recipient_id": "1",
             "status": "CASE WHEN n %% 50 = 0 THEN 'pending' ELSE 'sent' END", "sent_at": f"'{NOW}'",
             "due_at": f"'{NOW}'", "digest_key": "CASE WHEN n %% 2 = 0 THEN 'user:' || n %% 300 ELSE '' END",
             "dedupe_key": "'key:' || n",

@@ -25,16 +25,16 @@ LETTERS = "no letter is there twice, and none was handed over twice"
 FAULTS = {
     "DELETE FROM transfers_alarm WHERE id = (SELECT max(id) FROM transfers_alarm WHERE rung = 'T+0')": LIMITS,
     """
-    INSERT INTO transfers_alarm (clock_id, generation, rung, planned_at, fired_at)
-    SELECT clock_id, 9, rung, planned_at, fired_at FROM transfers_alarm WHERE rung = 'T+0' LIMIT 1
+    INSERT INTO transfers_alarm (clock_id, case_id, generation, rung, planned_at, fired_at)
+    SELECT clock_id, case_id, 9, rung, planned_at, fired_at FROM transfers_alarm WHERE rung = 'T+0' LIMIT 1
     """: LIMITS,
     """
-    INSERT INTO notifications_letter (key, created_at, channel, template, language, recipient_id, address, subject_ref,
-        context, digest_key, dedupe_key, status, due_at, next_attempt_at, attempts, leased_by, last_error_code,
-        last_error, sent_at)
-    SELECT gen_random_uuid(), created_at, channel, template, language, recipient_id, address, subject_ref, context,
-        digest_key, dedupe_key || ' again', status, due_at, next_attempt_at, attempts, leased_by, last_error_code,
-        last_error, sent_at
+    INSERT INTO notifications_letter (month, key, created_at, channel, template, language, recipient_id, address,
+        subject_ref, context, digest_key, dedupe_key, status, due_at, next_attempt_at, attempts, leased_by,
+        last_error_code, last_error, sent_at)
+    SELECT month, gen_random_uuid(), created_at, channel, template, language, recipient_id, address, subject_ref,
+        context, digest_key, dedupe_key || ' again', status, due_at, next_attempt_at, attempts, leased_by,
+        last_error_code, last_error, sent_at
     FROM notifications_letter WHERE status = 'sent' ORDER BY id LIMIT 1
     """: LETTERS,
 }

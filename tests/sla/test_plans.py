@@ -54,7 +54,7 @@ def test_what_has_been_fired_is_found_by_the_clocks(many_clocks):
     insert(
         Alarm,
         {
-            "clock_id": "n", "generation": "1", "rung": "'half'", "planned_at": f"'{MONDAY}'",
+            "clock_id": "n", "case_id": "n", "generation": "1", "rung": "'half'", "planned_at": f"'{MONDAY}'",
             "fired_at": f"'{MONDAY}'",
         },
         4000,

@@ -27,6 +27,7 @@ from transfers.models import MOVES, Agency, Area, Membership, Remittance, Transf
 from transfers.models.labels import said
 from transfers.places import agency_of
 from transfers.policies import applying
+from transfers.rules.casemonth import month_on
 from transfers.rules.money import MoneyState
 from transfers.rules.parties import Role, Side
 from transfers.rules.workdays import NATION, ZONE, local_date
@@ -117,7 +118,8 @@ def _works(area: str, now: datetime) -> bool:
 def _not_told(desks: list[Desk], today: date) -> list[Desk]:
     """Leave out those who have had theirs today."""
     keys = {f"{_key(desk.user, today)}:inbox": desk for desk in desks}
-    told = set(Letter.objects.filter(dedupe_key__in=list(keys)).values_list("dedupe_key", flat=True))
+    letters = Letter.objects.filter(month=month_on(today), dedupe_key__in=list(keys))
+    told = set(letters.values_list("dedupe_key", flat=True))
     return [desk for key, desk in keys.items() if key not in told]
 
 
@@ -196,7 +198,7 @@ def _drafts(desk: Desk, today: date) -> list[Draft]:
         "waiting": desk.waiting,
         "console_link": f"{settings.PUBLIC_URL}/console/",
     }
-    return both(desk.user, "morning", context, _key(desk.user, today))
+    return both(desk.user, "morning", context, _key(desk.user, today), today)
 
 
 @transaction.atomic
@@ -217,7 +219,7 @@ def tell_administrators(problems: Sequence[Problem], *, now: datetime) -> int:
             "at": now.astimezone(ZONE).strftime("%Y-%m-%d %H:%M"),
         }
         key = f"invariants:{local_date(now).isoformat()}:{finding}:{user.pk}"
-        drafts += both(user, "invariants", context, key)
+        drafts += both(user, "invariants", context, key, local_date(now))
     return len(outbox.post(drafts, now=now))
 
 
@@ -245,6 +247,6 @@ def warn_of_horizon(*, now: datetime) -> int:
     drafts = [
         draft
         for user in people.values()
-        for draft in both(user, "horizon", context, f"horizon:{today.isoformat()}:{user.pk}")
+        for draft in both(user, "horizon", context, f"horizon:{today.isoformat()}:{user.pk}", today)
     ]
     return len(outbox.post(drafts, now=now))

@@ -32,7 +32,8 @@ from transfers.rules.money import MONEY_CLOCKS, MoneyState, clocks_of, money_clo
 from transfers.rules.parties import Side
 from transfers.rules.routes import ClockKind, State, clock_effects
 from transfers.rules.text import has_control, written
-from transfers.rules.workdays import ZONE
+from transfers.rules.workdays import ZONE, local_date
+from transfers.selectors.partitions import archived_at
 from transfers.sla import clocks
 
 TEXT_MAX = 60
@@ -172,6 +173,8 @@ class _Passage:
     def _judged(self, course: _Course, version: int, data: Mapping[str, Any]) -> _Queued:
         case, declared, actor = course.case, self.declared, self.actor
         agency = acting_agency(actor, case, declared.move)
+        if case.closed_at is not None and (at := archived_at(case)):
+            raise refusal("J-ARCHIVED", at=local_date(at).isoformat())
         if version != case.version:
             raise _stale(case, version)
         _check_state(case, course.remittance, declared)

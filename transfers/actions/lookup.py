@@ -26,6 +26,7 @@ from notifications import outbox
 from transfers.models import AccessEvent, Clock, TransferCase
 from transfers.places import furnish
 from transfers.rules import casenumber, identity
+from transfers.rules.casemonth import month_of
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.text import narrow
 from transfers.selectors.progress import PROMISED
@@ -119,6 +120,7 @@ def send_code(case: TransferCase, *, origin: str, now: datetime) -> None:
             language=case.language,
             address=case.phone,
             subject_ref=case.number,
+            month=month_of(case.pk),
             context={"minutes": int(codes.LIFE.total_seconds() // 60)},
             secret={"code": code},
             not_after=now + codes.LIFE,

@@ -83,11 +83,11 @@ def tell_supervisors(report: Report) -> int:
         of_user.setdefault(user.pk, (user, set()))[1].add(agencies[agency])
     drafts = []
     for user in everything.values():
-        drafts += both(user, "reconciliation", *_told(report, user, report.differences))
+        drafts += both(user, "reconciliation", *_told(report, user, report.differences), report.date)
     for user, theirs in of_user.values():
         if user.pk not in everything:
             concerned = [one for one in report.differences if theirs & {one.out, one.into}]
-            drafts += both(user, "reconciliation", *_told(report, user, concerned))
+            drafts += both(user, "reconciliation", *_told(report, user, concerned), report.date)
     return len(outbox.post(drafts, now=report.made_at))
 
 

@@ -12,6 +12,7 @@ from transfers.actions.disclosure import unmask
 from transfers.admin.pages import actor_of
 from transfers.models import TransferCase
 from transfers.rules import national
+from transfers.rules.errors import Refusal
 from transfers.rules.parties import Named
 from transfers.selectors.national import process_of
 
@@ -38,10 +39,15 @@ class NationalCard:
 
 
 def card_of(case: TransferCase) -> NationalCard | None:
-    """The card of a case, None before it has been accepted."""
+    """The card of a case, None before it has been accepted and when its history has left."""
     if case.accepted_at is None:
         return None
-    process = process_of(case)
+    try:
+        process = process_of(case)
+    except Refusal as gone:
+        if gone.code != "J-ARCHIVED":
+            raise
+        return None
     return NationalCard(
         code=process.biz_prcs_codg,
         process=national.PROCESS.codes[process.biz_prcs_codg],

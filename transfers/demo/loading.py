@@ -171,7 +171,7 @@ class _Stage:
 
     def _letters_went_out(self, at: datetime) -> None:
         due = Letter.objects.filter(pk__gt=self.letters_from, status=Letter.Status.PENDING, next_attempt_at__lte=at)
-        leases.mark_sent(list(due.values_list("pk", flat=True)), now=at)
+        leases.mark_sent(list(due.values_list("pk", "month")), now=at)
 
     def close(self, *, read_before: datetime) -> None:
         """The last letters, and inboxes as people keep them: all but the newest read."""

@@ -1,16 +1,8 @@
-"""An alarm is of its clock, which knows the case; and indexes that another serves as well, or nobody asks by."""
+"""An alarm is held by its clock, which is its case's; and indexes that another serves as well, or nobody asks by."""
 
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
-
-# On the way back: whose alarms they are. The rows are append-only, and so are written to past their triggers.
-REFILL = """
-ALTER TABLE transfers_alarm DISABLE TRIGGER USER;
-UPDATE transfers_alarm a SET case_id = k.case_id FROM transfers_clock k WHERE k.id = a.clock_id;
-SET CONSTRAINTS ALL IMMEDIATE;
-ALTER TABLE transfers_alarm ENABLE TRIGGER USER;
-"""
 
 
 class Migration(migrations.Migration):
@@ -25,15 +17,13 @@ class Migration(migrations.Migration):
             model_name="alarm",
             name="case",
             field=models.ForeignKey(
+                db_constraint=False,
                 db_index=False,
-                null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="alarms",
                 to="transfers.transfercase",
             ),
         ),
-        migrations.RunSQL(migrations.RunSQL.noop, REFILL),
-        migrations.RemoveField(model_name="alarm", name="case"),
         migrations.AlterField(
             model_name="caseevent",
             name="actor",

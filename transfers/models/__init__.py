@@ -22,6 +22,7 @@ from transfers.models.clock import Alarm, Clock
 from transfers.models.event import AccessEvent, CaseEvent
 from transfers.models.money import MOVES, LedgerEntry, LedgerTransaction, Remittance
 from transfers.models.paper import Paper
+from transfers.models.partition import RetiredMonth
 from transfers.models.person import ContributionPeriod, Enrolment, Person, PersonalAccount
 from transfers.models.policy import Policy, ResolvedPolicy
 from transfers.models.sheet import Sheet
@@ -62,6 +63,7 @@ __all__ = [
     "Reconciliation",
     "Remittance",
     "ResolvedPolicy",
+    "RetiredMonth",
     "Settlement",
     "Sheet",
     "StatementLine",

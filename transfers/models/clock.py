@@ -94,9 +94,16 @@ class Clock(models.Model):
 
 
 class Alarm(models.Model):
-    """A rung that has fired. The unique key is the claim: however many sweepers run, each fires once."""
+    """A rung that has fired. The unique key is the claim: however many sweepers run, each fires once.
+
+    Partitioned by the month of the case, as its events are: ask by `case`, even where the clock is known.
+    """
 
     clock = models.ForeignKey(Clock, models.PROTECT, related_name="alarms", db_index=False)
+    # The case of the clock, by which it is held already.
+    case = models.ForeignKey(
+        "transfers.TransferCase", models.PROTECT, related_name="alarms", db_index=False, db_constraint=False
+    )
     generation = models.PositiveSmallIntegerField()
     rung = models.CharField(max_length=30)
     planned_at = models.DateTimeField()
@@ -106,6 +113,8 @@ class Alarm(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clock", "generation", "rung"], name="alarm_once"),
+            # A clock is of one case, which stands here because it says in which partition to look. In the database
+            # this is the primary key: nobody asks for an alarm by its number.
+            models.UniqueConstraint(fields=["case", "clock", "generation", "rung"], name="alarm_once"),
         ]
         triggers = [append_only("alarm"), no_truncate("alarm")]

@@ -15,6 +15,9 @@ class CaseEvent(models.Model):
     the calendar, carry none.
 
     `data` holds particulars that are safe to show to both sides: no identity number, no phone number.
+
+    Partitioned by the month of the case (docs/adr/0023-partitions-by-month.md): ask by `case`, which the key in the
+    database begins with (case_id, id). There is no way to an event by its `id` alone but through every partition.
     """
 
     case = models.ForeignKey("transfers.TransferCase", models.PROTECT, related_name="events", db_index=False)
@@ -51,7 +54,6 @@ class CaseEvent(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["case", "id"], name="event_case"),
             models.Index(fields=["at"], name="event_calendar", condition=Q(kind="calendar")),
         ]
         triggers = [append_only("case_event"), no_truncate("case_event")]

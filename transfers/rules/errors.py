@@ -462,6 +462,36 @@ _SENTENCES: dict[str, tuple[int, str, str]] = {
         "只有人工登记、银行没有告知且没有匹配业务的流水可以作废。",
         "Only a line that was written down by hand, that the bank has not told and no case has, can be struck out.",
     ),
+    "J-MONTH-NONE": (
+        404,
+        "没有{month}这个月份的分区，可能已经移出。",
+        "There is no partition of the month {month}; it may have left already.",
+    ),
+    "J-MONTH-YOUNG": (
+        409,
+        "{month}的数据须在库内保留{keep}个月，尚未到期。",
+        "The month {month} is to be kept at hand for {keep} months, which are not over.",
+    ),
+    "J-MONTH-OPEN": (
+        409,
+        "{month}的业务中有{count}件在办、资金未结清，或办结不满{keep}个月，不能移出。",
+        "Of the cases of {month}, {count} are open, have money on its way, or ended less than {keep} months ago.",
+    ),
+    "J-MONTH-LETTERS": (
+        409,
+        "{month}有{count}封信件待发送，不能移出。",
+        "{count} letters of {month} are still to be sent.",
+    ),
+    "J-MONTH-BUSY": (
+        503,
+        "相关数据表正在使用，请稍后再试。",
+        "The tables are in use. Try again in a moment.",
+    ),
+    "J-ARCHIVED": (
+        410,
+        "本业务的办理记录已于{at}归档，须向档案部门查询。",
+        "The history of this case was archived on {at}. Ask those who keep the archive.",
+    ),
 }
 
 

@@ -24,6 +24,7 @@ from transfers.memory import remembered
 from transfers.models import MOVES, Area, Clock, Membership, Remittance, TransferCase
 from transfers.models.moves import Declared
 from transfers.rules import casenumber
+from transfers.rules.casemonth import month_of
 from transfers.rules.errors import Refusal, refusal
 from transfers.rules.identity import Document, normalise
 from transfers.rules.money import MoneyState
@@ -671,7 +672,11 @@ def letters_of(case: TransferCase, actor: Actor, *, limit: int = 60) -> list[Let
     """The newest letters about a case: to the person and the partner, and to the actor's own colleagues."""
     colleagues = Membership.objects.filter(agency__in=list(actor.roles)).values("user")
     letters = (
-        Letter.objects.filter(Q(recipient__isnull=True) | Q(recipient__in=colleagues), subject_ref=case.number)
+        Letter.objects.filter(
+            Q(recipient__isnull=True) | Q(recipient__in=colleagues),
+            subject_ref=case.number,
+            month=month_of(case.pk),  # whatever is about a case lies there
+        )
         .select_related("recipient")
         .defer("address", "secret", "context")
         .order_by("-id")[:limit]

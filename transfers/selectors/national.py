@@ -36,6 +36,8 @@ from transfers.rules.errors import refusal
 from transfers.rules.money import MoneyState
 from transfers.rules.parties import Applicant, Channel, Scheme, Side
 from transfers.rules.routes import State
+from transfers.rules.workdays import local_date
+from transfers.selectors.partitions import archived_at
 
 # The steps that send the notice: at first, after a return, and to the area to which the case was forwarded.
 _NOTICES = ("accept", "resubmit", "forward")
@@ -51,7 +53,8 @@ Placed = tuple[int, Node]
 
 
 def process_of(case: TransferCase, *, masked: bool = True, amounts: bool = True) -> Process:
-    """The case as the national platform knows it. `J-NO-PROCESS` before it has been accepted.
+    """The case as the national platform knows it. `J-NO-PROCESS` before it has been accepted,
+    `J-ARCHIVED` when its events have left.
 
     `masked`: identity, name and phones with their middle hidden; in full only for somebody who was allowed to see them
     (actions/disclosure.py). `amounts`: whether balance and account entries are told.
@@ -59,6 +62,8 @@ def process_of(case: TransferCase, *, masked: bool = True, amounts: bool = True)
     if case.accepted_at is None:
         raise refusal("J-NO-PROCESS", state=case.info.zh, state_en=case.info.en)
     events = list(CaseEvent.objects.filter(case=case, kind="move").order_by("id"))
+    if not events and (at := archived_at(case)):
+        raise refusal("J-ARCHIVED", at=local_date(at).isoformat())
     sheets = list(Sheet.objects.filter(case=case, sealed_at__isnull=False).order_by("version"))
     money = Remittance.objects.filter(case=case).first()
     steps = [event.name for event in events]

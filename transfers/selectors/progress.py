@@ -19,6 +19,7 @@ from transfers.rules.precheck import reason_told
 from transfers.rules.routes import ClockKind, State
 from transfers.rules.workdays import local_date
 from transfers.selectors.expectations import Expected, expected
+from transfers.selectors.partitions import archived_at
 from transfers.sla.calendars import calendar_of
 from transfers.sla.clocks import policy_for
 
@@ -245,7 +246,7 @@ def ladder_of(case: TransferCase, now: datetime) -> list[RungView]:
     if case.outbound_policy_id is None:
         return []
     views: list[RungView] = []
-    fired: dict[tuple[int, str], Alarm] = {(a.clock_id, a.rung): a for a in Alarm.objects.filter(clock__case=case)}
+    fired: dict[tuple[int, str], Alarm] = {(a.clock_id, a.rung): a for a in Alarm.objects.filter(case=case)}
     for clock in Clock.objects.filter(case=case):
         rungs = {rung.code: rung for rung in policy_for(clock).rungs(clock.kind)}
         named = ClockKind(clock.kind).named
@@ -282,9 +283,10 @@ NOTE_TO_PERSON = ("request_supplement", "return_soft", "return_hard", "refuse_wi
 
 def timeline(case: TransferCase, *, public: bool) -> list[Entry]:
     """What happened, oldest first. The public one holds the steps that concern the person, without names of staff."""
-    entries = []
     rows = CaseEvent.objects.filter(case=case).select_related("agency").order_by("id")
-    for event in rows.filter(kind="move") if public else rows:
+    events = list(rows.filter(kind="move") if public else rows)
+    entries = [] if events and events[0].version == 1 else _archived(case)
+    for event in events:
         declared = MOVES.get(event.name)
         if declared is None:
             if not public:
@@ -310,6 +312,16 @@ def timeline(case: TransferCase, *, public: bool) -> list[Entry]:
             )
         )
     return entries
+
+
+def _archived(case: TransferCase) -> list[Entry]:
+    """What stands where a history began that has left."""
+    at = archived_at(case)
+    return (
+        [Entry(at, Named("此前的办理记录已归档", "The history up to here was archived"), "archive", Side.SYSTEM.named)]
+        if at
+        else []
+    )
 
 
 def _state(state: str, money: str, machine: str) -> Named | None:

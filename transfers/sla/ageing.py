@@ -122,6 +122,7 @@ def _climb(agency_id: int, step: int, group: Sequence[StatementLine], now: datet
         count=len(group),
         since=min(local_date(line.booked_at) for line in group),
         dedupe=f"unmatched:{steps[step].code}:{min(line.pk for line in group)}:{local_date(now)}",
+        day=local_date(now),
         not_before=calendar.next_working_moment(now, policy.opens_at, policy.closes_at),
     )
 
@@ -149,6 +150,7 @@ def _remind_of_parts(now: datetime) -> int:
                 count=count,
                 since=since,
                 dedupe=f"part:{agency_id}:{rung.code}:{since}",
+                day=since,
                 not_before=calendar.next_working_moment(now, policy.opens_at, policy.closes_at),
             )
             climbed += count if outbox.post(drafts, now=now) else 0

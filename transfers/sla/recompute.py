@@ -316,7 +316,10 @@ def _histories(clocks: Sequence[Clock]) -> dict[int, list[tuple[str, datetime]]]
 def _fired(clocks: Sequence[Clock]) -> dict[int, frozenset[str]]:
     """The rungs that have rung, of whatever generation."""
     found: dict[int, set[str]] = defaultdict(set)
-    rows = Alarm.objects.filter(clock__in=[clock.pk for clock in clocks]).values_list("clock_id", "rung")
+    # The case says in which partition to look.
+    rows = Alarm.objects.filter(
+        case__in={clock.case_id for clock in clocks}, clock__in=[clock.pk for clock in clocks]
+    ).values_list("clock_id", "rung")
     for clock_id, rung in rows:
         found[clock_id].add(rung)
     return {clock_id: frozenset(rungs) for clock_id, rungs in found.items()}
@@ -521,6 +524,7 @@ def _tell_staff(now: datetime) -> int:
             soonest=min((first[agency] for agency in agencies), default=""),
             documents=documents,
             dedupe=f"calendar:{ids[-1]}:{user.pk}",
+            since=local_date(waiting[-1].made_at),
         )
     ]
     outbox.post(drafts, now=now)

@@ -84,14 +84,15 @@ _CASE = (
     *("outbound_policy_id", "inbound_policy_id", "failures"),
     *("supplement_reason", "supplement_note", "return_reason", "return_note", "end_reason"),
 )
-_ALARM = ("clock_id", "generation", "rung", "planned_at", "fired_at")
+_ALARM = ("clock_id", "case_id", "generation", "rung", "planned_at", "fired_at")
 _EVENT = (
     *("case_id", "at", "kind", "name", "actor_kind", "actor_name", "side", "agency_id"),
     *("from_state", "to_state", "from_money", "to_money", "reason", "note", "clocks", "data"),
 )
 # With the key left alone, an alarm that somebody else writes for one of these clocks waits for nobody.
 _NEXT = "WHERE t.next_at <= %s ORDER BY t.next_at, t.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED"
-_FIRED = "SELECT clock_id, generation, rung FROM transfers_alarm WHERE clock_id = ANY(%s::bigint[])"
+# By their cases, which say in which partition to look and begin the key.
+_FIRED = "SELECT clock_id, generation, rung FROM transfers_alarm WHERE case_id = ANY(%s::bigint[])"
 
 
 def fire_due(*, now: datetime, batch: int = BATCH) -> Fired:
@@ -221,14 +222,14 @@ def _reached(clock: Clock, ladders: _Ladders) -> tuple[list[_Due], int]:
 def _claim(due: list[_Due], now: datetime) -> list[_Due]:
     """Write the alarm rows; only those that were not there already have been fired by us."""
     with connection.cursor() as cursor:
-        cursor.execute(_FIRED, [array({item.clock.id for item in due})])
+        cursor.execute(_FIRED, [array({item.clock.case_id for item in due})])
         before = set(cursor.fetchall())
     fresh = [item for item in due if (item.clock.id, item.clock.generation, item.rung.code) not in before]
     fired_at = str(now)
     write_new(
         Alarm,
         _ALARM,
-        [(i.clock.id, i.clock.generation, i.rung.code, i.planned, fired_at) for i in fresh],
+        [(i.clock.id, i.clock.case_id, i.clock.generation, i.rung.code, i.planned, fired_at) for i in fresh],
     )
     return fresh
 

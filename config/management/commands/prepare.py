@@ -36,6 +36,7 @@ class Command(BaseCommand):
         self.ask_servers()
         call_command("translations", "compile", stdout=self.stdout, stderr=self.stderr)
         self.step("schema", "migrate", interactive=False, verbosity=0)
+        self.step("partitions", "partitions", "--make")
         self.step("reference data", "load_reference")
         if settings.DEMO and not options["no_demo"]:
             self.step("demonstration data", "load_demo", verbosity=0)
