@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from accounts.crypto import DecryptError
 from notifications import leases
 from notifications.breaker import Breaker
@@ -138,6 +140,8 @@ class _Batch:
             else:
                 try:
                     parcels.append(_Parcel(letters, _message(letters)))
+                except SoftTimeLimitExceeded:
+                    raise  # the worker is about to end this task: nothing is wrong with the letter
                 except Exception as error:
                     self.failure(letters, error)
         return parcels
@@ -163,6 +167,8 @@ class _Batch:
             letters = tuple(parcel.leader for parcel in group)
             try:
                 joined.append(_Parcel(letters, _message(letters)))
+            except SoftTimeLimitExceeded:
+                raise
             except Exception as error:
                 for letter in letters:
                     self.failure((letter,), error)

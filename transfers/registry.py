@@ -14,6 +14,7 @@ from datetime import date
 from typing import Protocol
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connection
 from django.db.models import F
@@ -225,6 +226,8 @@ def ask(
         except RegistryUnavailable:
             away.add(area)
             silent.append(area)
+        except SoftTimeLimitExceeded:
+            raise  # the worker is about to end this task: the area may well have answered
         except Exception:
             log.exception("registry_failed", area=area)
             silent.append(area)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -100,6 +101,8 @@ def make_waiting(*, now: datetime, limit: int = 200) -> Made:
             try:
                 with transaction.atomic():
                     paper = make(pk, now=now)
+            except SoftTimeLimitExceeded:
+                raise  # the worker is about to end this task
             except Exception:
                 # One that cannot be made must not hold up the others; it is tried again with the next round.
                 log.exception("paper_not_made", paper=pk)

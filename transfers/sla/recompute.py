@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet
 from django.db.models.fields.json import KeyTextTransform
@@ -207,6 +208,8 @@ def _changes(clocks: Sequence[Clock], pair: Stale) -> tuple[list[_Change], set[i
     for clock in clocks:
         try:
             change = _change(clock, counted, histories.get(clock.pk, ()), fired.get(clock.pk, frozenset()))
+        except SoftTimeLimitExceeded:
+            raise  # the worker is about to end this task: nothing is wrong with the clock
         except Exception:  # one clock that cannot be counted must not hold up the others
             log.exception("clock_not_recomputed", clock_id=clock.pk)
             unreadable.add(clock.pk)

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from accounts.models import User
@@ -141,6 +142,8 @@ def fire_batch(*, now: datetime, batch: int = BATCH) -> Fired:
         done = clock.done
         try:
             reached, passed = _reached(clock, ladders)
+        except SoftTimeLimitExceeded:
+            raise  # the worker is about to end this task: nothing is wrong with the clock
         except Exception:  # one clock that cannot be read must not hold up the others
             log.exception("alarm_plan_unreadable", clock_id=clock.pk)
             clock.done, clock.next_at, failed = done, now + POISON_PAUSE, failed + 1
