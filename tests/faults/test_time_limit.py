@@ -1,4 +1,4 @@
-"""A worker that must end its task tells whatever runs then: nobody is at fault, and nothing is written down as failed."""
+"""A worker that must end its task tells whatever runs then: nobody is at fault, nothing is written down as failed."""
 
 from __future__ import annotations
 
