@@ -29,7 +29,7 @@ from bench.load import asking
 from transfers.models import AccessEvent
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKERS, THREADS, CONNECTIONS = 2, 4, 8
+WORKERS, THREADS, CONNECTIONS = 2, 1, 8
 START_SECONDS = 60
 PR_SET_PDEATHSIG = 1
 TRACK = "/api/v1/track"
@@ -141,7 +141,7 @@ def benchmark(dataset: Dataset, size: dict[str, Any]) -> Iterator[Benchmark]:
             ],
             sizes={
                 "cases": dataset.cases,
-                "server": f"granian, {WORKERS} workers of {THREADS} threads",
+                "server": f"granian, {WORKERS} workers of one thread",
                 "connections": CONNECTIONS,
                 "seconds a round": size["seconds"],
             },
