@@ -147,11 +147,23 @@ ALTER INDEX event_calendar RENAME TO event_calendar_before;
 CREATE UNIQUE INDEX event_one_per_move ON transfers_caseevent (case_id, version) WHERE version IS NOT NULL;
 CREATE INDEX event_calendar ON transfers_caseevent (at) WHERE kind = 'calendar';
 """
+# Made anew, whatever their names have come to be: an index that was dropped and made again has another in each part.
+BARE = """
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT conname FROM pg_constraint WHERE conrelid = 'TABLE_NAME'::regclass AND contype IN ('p', 'u') LOOP
+        EXECUTE format('ALTER TABLE TABLE_NAME DROP CONSTRAINT %I', name);
+    END LOOP;
+    FOR name IN SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'TABLE_NAME'::regclass LOOP
+        EXECUTE format('DROP INDEX %s', name);
+    END LOOP;
+END $$;
+"""
 PLAIN_EVENT_INDEXES = """
-ALTER TABLE transfers_caseevent DROP CONSTRAINT transfers_caseevent_before_pkey;
-ALTER INDEX event_one_per_move_before RENAME TO event_one_per_move;
-ALTER INDEX event_calendar_before RENAME TO event_calendar;
 CREATE INDEX event_case ON transfers_caseevent (case_id, id);
+CREATE INDEX event_calendar ON transfers_caseevent (at) WHERE kind = 'calendar';
+CREATE UNIQUE INDEX event_one_per_move ON transfers_caseevent (case_id, version) WHERE version IS NOT NULL;
 """
 # Of an alarm, what makes it the only one is its key: one index instead of three.
 ALARM_INDEXES = """
@@ -160,11 +172,6 @@ ALTER TABLE transfers_alarm_before ADD CONSTRAINT alarm_once_before PRIMARY KEY 
 ALTER TABLE transfers_alarm ADD CONSTRAINT alarm_once PRIMARY KEY (case_id, clock_id, generation, rung);
 """
 PLAIN_ALARM_INDEXES = """
-DO $$
-BEGIN  -- whatever its name: a key that was dropped and made anew has another in this part
-    EXECUTE (SELECT format('ALTER TABLE transfers_alarm DROP CONSTRAINT %I', conname) FROM pg_constraint
-        WHERE conrelid = 'transfers_alarm'::regclass AND contype = 'p');
-END $$;
 ALTER TABLE transfers_alarm ADD CONSTRAINT alarm_once UNIQUE (clock_id, generation, rung);
 """
 
@@ -176,7 +183,7 @@ def of(table, sql):
 
 def partitioned(table, indexes, plain_indexes):
     """There, and back."""
-    return migrations.RunSQL(of(table, PARTITIONED + indexes + MOVED + MONTHS), of(table, WHOLE + plain_indexes + KEY))
+    return migrations.RunSQL(of(table, PARTITIONED + indexes + MOVED + MONTHS), of(table, WHOLE + BARE + plain_indexes + KEY))
 
 
 class Migration(migrations.Migration):
