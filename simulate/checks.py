@@ -24,12 +24,15 @@ OPENING = time(9)
 _CLOCKS = """
 WITH fired AS (SELECT clock_id, array_agg(rung ORDER BY rung) AS rungs FROM transfers_alarm GROUP BY clock_id),
 claims AS (SELECT case_id, name, at FROM transfers_caseevent WHERE name IN ('claim_out', 'claim_in')),
-holds AS (SELECT case_id, at FROM transfers_caseevent WHERE name = 'request_withdrawal')
+holds AS (SELECT case_id, at FROM transfers_caseevent WHERE name = 'request_withdrawal'),
+lapses AS (SELECT case_id, at FROM transfers_caseevent WHERE name = 'lapse')
 SELECT c.number, k.kind, k.side, k.area_id, k.policy_id, k.budget, k.used, k.status, k.outcome, k.generation,
     k.paused_days, k.counted_until, k.due_on, k.due_at, k.started_at, k.stopped_at, coalesce(f.rungs, '{}'),
     (SELECT min(e.at) FROM claims e WHERE e.case_id = k.case_id AND e.at >= k.started_at
         AND e.name = CASE k.kind WHEN 'OUT' THEN 'claim_out' WHEN 'IN' THEN 'claim_in' END),
-    (SELECT min(e.at) FROM holds e WHERE e.case_id = k.case_id AND e.at >= k.started_at)
+    (SELECT min(e.at) FROM holds e WHERE e.case_id = k.case_id AND e.at >= k.started_at),
+    k.kind NOT IN ('SUPPLEMENT', 'RETURN') AND EXISTS (
+        SELECT FROM lapses e WHERE e.case_id = k.case_id AND e.at = k.stopped_at)
 FROM transfers_clock k JOIN transfers_transfercase c ON c.id = k.case_id LEFT JOIN fired f ON f.clock_id = k.id
 ORDER BY k.id
 """
@@ -67,11 +70,12 @@ class Limit:
     fired: list[str]
     claimed_at: datetime | None
     held_at: datetime | None
+    rested: bool  # until the case ended, because another limit had passed
 
     def used_at(self, end: datetime) -> int:
         """Working days that had begun by then and belong to this limit."""
         calendar = calendar_for(self.area)
-        if self.status == "paused":
+        if self.status == "paused" or self.rested:
             return self.used
         if self.stopped_at is not None:  # its last day has been counted, even where it ended before it was opened
             early = self.stopped_at.astimezone(ZONE)

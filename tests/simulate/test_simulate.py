@@ -6,17 +6,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
 from simulate.__main__ import main
+from simulate.checks import Books
 from simulate.figures import figures
 from simulate.report import difference, markdown, page
 from simulate.scenario import Scenario, live
+from tests.world import MONDAY
 from transfers import memory
+from transfers.actions.sweep import sweep
+from transfers.models import Alarm, Clock
 
 FEW = Scenario(areas=3, days=4, per_day=7, seed=1, first=date(2026, 1, 12))
 SHORT = replace(FEW, shortened={"100000": {"out_days": 1}})
@@ -133,3 +137,26 @@ def test_a_wrong_argument_is_one_sentence(words, said, capsys):
     with pytest.raises(SystemExit):
         main(words)
     assert said in capsys.readouterr().err
+
+
+def test_a_rung_on_the_morning_of_a_pause_is_right_even_if_the_case_ends_in_it(world):
+    """Half of the limit is used up on the morning on which the person is asked; they never answer, and the case ends in
+    the night of a working day, before that day has begun.
+    """
+    case = world.carry(world.accepted(), "claim_out")
+    asked = MONDAY + timedelta(days=8)  # Tuesday of the next week, when the rung of half of it has fired at nine
+    sweep(now=asked)
+    world.take(case, "request_supplement", world.out_handler, reason="Q-01", note="影像不清", now=asked)
+    ended = MONDAY.replace(hour=3) + timedelta(days=45)
+    sweep(now=ended)
+    clock = Clock.objects.get(case=case, kind="OUT")
+    assert (clock.stopped_at, clock.used) == (ended, 5)
+    assert "half" in Alarm.objects.filter(clock=clock).values_list("rung", flat=True)
+    assert list(Books(ended).wrong()) == []
+    with connection.cursor() as cursor:  # what it had not come to by then is noticed
+        cursor.execute(
+            "INSERT INTO transfers_alarm (clock_id, case_id, generation, rung, planned_at, fired_at)"
+            " SELECT clock_id, case_id, generation, 'T-2', planned_at, fired_at FROM transfers_alarm"
+            " WHERE rung = 'half'"
+        )
+    assert [text.partition(" OUT: ")[2] for text in Books(ended).wrong()] == ["missing [], too many ['T-2']"]
