@@ -368,9 +368,7 @@ def _swept(now: datetime) -> Iterator[tuple[str, Named]]:
     )
     for number, pinned in waiting:
         freeze = pinned_policy(pinned).policy.year_end_freeze
-        if freeze is None or not freeze.covers(
-            local_date(now)
-        ):  # what was late for its part waits for the freeze's end
+        if not (freeze and freeze.covers(local_date(now))):  # what was late for its part waits for the freeze's end
             rows.append((number, "wallet"))
     for number, what in rows:
         yield f"{number} {what}", Named("已到点，两轮巡查仍未办", "was due more than two sweeps ago and is not done")
